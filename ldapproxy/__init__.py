@@ -1,0 +1,16 @@
+"""ldapproxy: Duo as a second factor for applications that only know the LDAP simple bind.
+
+The floors, from the ground up; each imports only those below it (checked by import-linter):
+
+    secret      a value that is never shown
+    ldap        bytes become LDAP values (RFC 4511, 4513, 4514): bounded, pure
+    auth        the decision: credential, policy, bind flow, fail mode, answer, audit record: pure
+    directory   look-ups with the service account             duo      Duo's Auth API
+    observe     metrics, logs, audit                          web      the admin address
+    net         Twisted moves bytes: listeners, relay, directory connections, the bind flow's interpreter
+    config      the YAML file becomes each floor's own settings
+    app         builds everything and starts it               demo     a directory and a Duo to play with
+    cli         the commands
+"""
+
+__version__ = "0.1.0"

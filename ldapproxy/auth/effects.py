@@ -1,0 +1,94 @@
+"""What a bind flow asks of the world, as values.
+
+Owns the questions (effects) that `bind_flow` yields and the types of their answers. It must not know who answers.
+
+An effect is used as `answer = yield from VerifyPrimary(...)`; the type checker then knows the type of the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar, cast
+
+from ldapproxy.auth.credentials import FactorChoice
+from ldapproxy.auth.outcomes import (
+    Factor,
+    LookupOutcome,
+    OfflineResult,
+    PrimaryOutcome,
+    SecondFactorResult,
+)
+from ldapproxy.auth.policy import Address
+from ldapproxy.ldap.dn import DistinguishedName
+from ldapproxy.secret import Secret
+
+Answer = TypeVar("Answer")
+
+
+class Effect(Generic[Answer]):
+    """A question to the world whose answer has the type `Answer`."""
+
+    __slots__ = ()
+
+    def __iter__(self) -> Generator[Effect[Any], Any, Answer]:
+        """Yields itself once and returns what was sent back."""
+        return cast(Answer, (yield self))
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyPrimary(Effect[PrimaryOutcome]):
+    """Send the BindRequest to the directory on the session's own connection.
+
+    Attributes:
+        password: None sends the client's request as it came; otherwise it is re-encoded with this password.
+    """
+
+    password: Secret | None
+
+
+@dataclass(frozen=True, slots=True)
+class AskWhoIsBound(Effect[DistinguishedName | None]):
+    """Ask the directory, on the session's own connection, which entry the last bind made it.
+
+    The answer is None when the directory does not say, or says anything but a name.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class LookUpEntry(Effect[LookupOutcome]):
+    """Read the entry `dn` with the service account, and which of `groups` it is a member of."""
+
+    dn: DistinguishedName
+    groups: frozenset[DistinguishedName]
+
+
+@dataclass(frozen=True, slots=True)
+class VerifySecondFactor(Effect[SecondFactorResult]):
+    """Ask Duo.
+
+    Attributes:
+        username: the name sent to Duo.
+        identity: the entry's identity: the key of everything kept per user.
+        choice: what the person typed.
+        factors: what the listener allows.
+        listener: the listener's name, shown on the phone.
+        client: the client's address, shown on the phone.
+        client_is_user: True sends the address to Duo as `ipaddr`, which may let trusted networks in.
+    """
+
+    username: str
+    identity: str
+    choice: FactorChoice
+    factors: frozenset[Factor]
+    listener: str
+    client: Address
+    client_is_user: bool
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyOffline(Effect[OfflineResult]):
+    """Check an offline code of the user's offline authenticators."""
+
+    identity: str
+    code: Secret

@@ -1,0 +1,73 @@
+"""What the third floor needs of its neighbours, as protocols; `app.py` wires them.
+
+Owns the ports of `net`. It must not know who is behind them.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from ldapproxy.auth.audit import AuditRecord
+from ldapproxy.auth.effects import LookUpEntry, VerifySecondFactor
+from ldapproxy.auth.outcomes import LookupOutcome, SecondFactorResult
+
+
+class EntryLookup(Protocol):
+    """Reads entries of one directory (`directory.lookup.Lookup`)."""
+
+    async def entry(self, query: LookUpEntry) -> LookupOutcome:
+        """Answers the query; never raises for what a directory may do."""
+
+
+class SecondFactor(Protocol):
+    """Asks one Duo application (`duo.client.DuoClient`)."""
+
+    async def verify(self, question: VerifySecondFactor, budget: float) -> SecondFactorResult:
+        """Asks for the second factor and waits for its end, at most `budget` seconds.
+
+        Cancelling the task ends the waiting. Never raises for what Duo or the network may do.
+        """
+
+
+class Observer(Protocol):
+    """Counts what happens (`observe.metrics.Metrics`). Label values never come from clients."""
+
+    def session_opened(self, listener: str) -> None:
+        """A client connected."""
+
+    def session_closed(self, listener: str) -> None:
+        """A client's connection is gone."""
+
+    def relayed(self, listener: str, to_directory: int, to_client: int) -> None:
+        """So many bytes were relayed in each direction since the last call."""
+
+    def operation(self, listener: str, operation: str) -> None:
+        """A request arrived; `operation` is its name in lower case (`bind`, `search`, ..., `other`)."""
+
+    def bind_pending(self, listener: str, change: int) -> None:
+        """One bind more (+1) or less (-1) waits for an answer."""
+
+    def bind_ended(self, record: AuditRecord) -> None:
+        """A bind ended."""
+
+    def limit_hit(self, listener: str, limit: str) -> None:
+        """A limit of `limits:` refused something; `limit` is its key."""
+
+    def client_left(self, listener: str, waited: float) -> None:
+        """A client hung up on a pending bind after `waited` seconds."""
+
+    def fail_mode_decided(self, listener: str, mode: str, decision: str) -> None:
+        """The fail mode was asked, and decided `accept`, `reject` or `offline_code`."""
+
+    def directory_up(self, directory: str, server: str, up: bool) -> None:
+        """A server of a directory answered, or did not."""
+
+    def directory_connections(self, directory: str, state: str, change: int) -> None:
+        """One connection more or less is `active` or `idle`."""
+
+
+class Audit(Protocol):
+    """Where records of binds go (`observe.logs.AuditLog`)."""
+
+    def write(self, record: AuditRecord) -> None:
+        """Writes one record; never raises."""

@@ -1,0 +1,1 @@
+"""Real parts that tests start: slapd, the Duo simulator, certificates, the ldapproxy process."""
