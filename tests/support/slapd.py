@@ -94,9 +94,7 @@ class Slapd:
     ) -> None:
         for program in (_SLAPD, _SLAPADD):
             if not Path(program).exists():
-                raise SlapdMissingError(
-                    f"{program} is missing; install it: apt-get install --no-install-recommends slapd ldap-utils"
-                )
+                raise SlapdMissingError(f"{program} is missing; install it: apt-get install slapd ldap-utils")
         self.folder = _new_folder(folder)
         self.people = people
         self.port = 0
@@ -277,7 +275,7 @@ class Slapd:
         deadline = time.monotonic() + _READY_WITHIN
         while process.poll() is None:
             try:
-                with socket.create_connection(("127.0.0.1", self.ldaps_port), timeout=1):
+                with socket.create_connection(("127.0.0.1", self.port), timeout=1):
                     return True
             except OSError:
                 if time.monotonic() > deadline:
