@@ -1,0 +1,1 @@
+"""Tests about the house itself: its files, names, dependencies, documents and set-up."""
