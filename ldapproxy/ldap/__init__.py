@@ -1,1 +1,12 @@
-"""ldap"""
+"""LDAP on the ground floor: bytes become values, and nothing else happens (RFC 4511, 4513, 4514).
+
+The files, from the bottom up:
+
+    errors         what this floor refuses                    result_codes  the numbers of RFC 4511
+    ber            single elements within hard bounds         operations    tags, names, OIDs of operations
+    attributes     one name for each attribute type           dn            distinguished names, compared
+    controls       what stands behind an operation            framing       a stream becomes messages
+    requests       Bind, Extended, Abandon, Unbind, Compare   responses     LDAPResult, both ways
+    filters        what a search filter asserts on            search        the SearchRequest
+    messages       all of the above, to import from
+"""
