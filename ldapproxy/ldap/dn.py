@@ -117,8 +117,8 @@ class DistinguishedName:
 
     @property
     def first_value(self) -> str:
-        """The value of the first attribute of the first RDN, unescaped and otherwise as given; empty for the
-        empty name.""" return self._rdns[0].first_value if self._rdns else ""
+        """The value of the first attribute of the first RDN: unescaped, else as given; empty if there is none."""
+        return self._rdns[0].first_value if self._rdns else ""
 
     def is_within(self, ancestor: DistinguishedName) -> bool:
         """Whether this is `ancestor` or lies below it, compared RDN by RDN.

@@ -186,8 +186,8 @@ class MessageFramer:
         return rest
 
     def _join(self) -> bool:
-        """Makes one buffer of data and tail, if together they have what is needed. Otherwise it costs
-        nothing.""" if self.buffered < self._need:
+        """Makes one buffer of data and tail if together they have what is needed, and else costs nothing."""
+        if self.buffered < self._need:
             return False
         self._data = self._data[self._at :] + self._tail
         self._at = 0

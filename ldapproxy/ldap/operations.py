@@ -37,7 +37,7 @@ class Tag(IntEnum):
 
 
 # The response that ends each operation. Unbind and Abandon have none.
-_RESPONSES: Final = {
+_RESPONSES: Final[dict[int, Tag]] = {
     Tag.BIND_REQUEST: Tag.BIND_RESPONSE,
     Tag.SEARCH_REQUEST: Tag.SEARCH_RESULT_DONE,
     Tag.MODIFY_REQUEST: Tag.MODIFY_RESPONSE,
@@ -48,10 +48,10 @@ _RESPONSES: Final = {
     Tag.EXTENDED_REQUEST: Tag.EXTENDED_RESPONSE,
 }
 
-FINAL_RESPONSES: Final[frozenset[int]] = frozenset(int(tag) for tag in _RESPONSES.values())
+FINAL_RESPONSES: Final[frozenset[int]] = frozenset(map(int, _RESPONSES.values()))
 """The tags of responses after which the operation is over."""
 
-_NAMES: Final = {
+_NAMES: Final[dict[int, str]] = {
     Tag.BIND_REQUEST: "bind",
     Tag.UNBIND_REQUEST: "unbind",
     Tag.SEARCH_REQUEST: "search",
@@ -77,13 +77,12 @@ FAST_BIND_OID: Final = "1.2.840.113556.1.4.1781"  # Microsoft, MS-ADTS 3.1.1.3.4
 
 def response_tag(request_tag: int) -> Tag | None:
     """The tag of the response that ends this request; None for Unbind, Abandon and unknown operations."""
-    return _RESPONSES.get(request_tag)  # type: ignore[call-overload, no-any-return]  # an int equals its Tag
+    return _RESPONSES.get(request_tag)
 
 
 def operation_name(tag: int) -> str:
-    """The request's name in lower case, one of `OPERATION_NAMES`; "other" for whatever is no known
-    request.""" return _NAMES.get(tag, "other")  # type: ignore[call-overload, no-any-return]  # an int equals
-    its Tag
+    """The request's name, one of `OPERATION_NAMES`; "other" for whatever is no known request."""
+    return _NAMES.get(tag, "other")
 
 
 def _is_protocol_op(octet: int) -> bool:

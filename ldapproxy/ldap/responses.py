@@ -1,5 +1,4 @@
-"""The answers: those the proxy writes itself, and those of the directory that it reads (RFC 4511 section
-4.1.9).
+"""The answers: those the proxy writes itself, and those of the directory that it reads (RFC 4511, 4.1.9).
 
 Owns encoding and decoding of LDAPResult. It must not know which answer a request deserves.
 """
