@@ -1,1 +1,1 @@
-"""demo"""
+"""demo: a directory and a Duo to play with."""

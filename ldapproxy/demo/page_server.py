@@ -1,0 +1,115 @@
+"""The clear-text port with the phone page and the control API.
+
+Owns the port and what protects it from other web pages that the same browser shows. It must not know what is
+on the page.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Awaitable, Callable
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from ldapproxy.demo.control import Control
+from ldapproxy.demo.duo_simulator import DuoSimulator
+from ldapproxy.demo.phone_page import PhonePage
+
+Responder = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
+    "img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+
+class PageServer:
+    """Serves the phone page and the control API of one simulator.
+
+    Args:
+        simulator: what is shown and controlled.
+        page: the phone page.
+        host: the address to listen on; it is clear text, so loopback unless a real phone is to reach it.
+        port: the port; 0 takes a free one.
+    """
+
+    def __init__(
+        self, simulator: DuoSimulator, page: PhonePage, host: str = "127.0.0.1", port: int = 0
+    ) -> None:
+        app = web.Application(middlewares=[_protect])
+        Control(simulator).add_routes(app.router)
+        page.add_routes(app.router)
+        self._page = page
+        self._runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=0.5)
+        self._host = host
+        self._port = port
+
+    async def start(self) -> None:
+        """Opens the port.
+
+        Raises:
+            OSError: the address cannot be listened on.
+        """
+        await self._runner.setup()
+        await web.TCPSite(self._runner, self._host, self._port).start()
+        self._port = self._runner.addresses[0][1]
+
+    async def stop(self) -> None:
+        """Closes the port and all connections."""
+        self._page.stop()
+        await self._runner.cleanup()
+
+    @property
+    def url(self) -> str:
+        """The address of the page."""
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{self._port}/"
+
+
+@web.middleware
+async def _protect(request: web.Request, handler: Responder) -> web.StreamResponse:
+    """Refuses what another web page may have sent, and sets the headers that keep ours to itself."""
+    if not _is_own_host(request.host):
+        # Another site's name pointed at this address (DNS rebinding) would make its pages "same origin".
+        raise web.HTTPMisdirectedRequest(text="open this page by its address, not by a name\n")
+    if request.method not in ("GET", "HEAD"):
+        _require_same_origin(request)
+    response = await handler(request)
+    if not response.prepared:
+        response.headers.update(_HEADERS)
+    return response
+
+
+def _require_same_origin(request: web.Request) -> None:
+    """A change needs JSON, which a form of another site cannot send, and no other origin in its headers.
+
+    Programs other than browsers send neither header.
+    """
+    origin = request.headers.get("Origin")
+    if origin is not None and urlsplit(origin).netloc != request.host:
+        raise web.HTTPForbidden(text="this request comes from another web page\n")
+    if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
+        raise web.HTTPForbidden(text="this request comes from another web page\n")
+    if request.content_type != "application/json":
+        raise web.HTTPUnsupportedMediaType(text="send JSON\n")
+
+
+def _is_own_host(host_header: str) -> bool:
+    """Whether the `Host` is an address or a name that no public name server answers for.
+
+    A name without a dot is a machine or container nearby (`localhost`, `simulator`).
+    """
+    host = urlsplit(f"//{host_header}").hostname or ""
+    if "." not in host and ":" not in host:
+        return bool(host)
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
