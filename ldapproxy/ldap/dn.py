@@ -54,6 +54,8 @@ _PLAIN_VALUE: Final = re.compile(rf'((?:[^"+,;<>\\]|{_ESCAPE})*+)')
 _END_OF_VALUE: Final = re.compile(r" *+([+,]|\Z)")
 
 _ESCAPED_OCTETS: Final = re.compile(rb"\\([0-9A-Fa-f]{2})|\\(.)", re.DOTALL)
+# Control characters (category Cc), lone surrogates, and the character that stands for a damaged one.
+_FORBIDDEN: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffd]")
 _BLANKS: Final = re.compile(r" +")
 _MUST_BE_ESCAPED: Final = re.compile(r'["+,;<>\\]|\A#')
 
@@ -117,7 +119,7 @@ class DistinguishedName:
 
     @property
     def first_value(self) -> str:
-        """The value of the first attribute of the first RDN: unescaped, else as given; empty if there is none."""
+        """The value of the first attribute of the first RDN, unescaped and else as given; empty if none."""
         return self._rdns[0].first_value if self._rdns else ""
 
     def is_within(self, ancestor: DistinguishedName) -> bool:
@@ -249,7 +251,7 @@ def _normalise(value: str) -> str:
         decomposed = unicodedata.normalize("NFKD", value)
         # Each character by itself: str.lower() makes a final sigma of the last one in a word.
         folded = unicodedata.normalize("NFKC", "".join(character.lower() for character in decomposed))
-    if "\ufffd" in folded or any(unicodedata.category(character) in ("Cc", "Cs") for character in folded):
+    if _FORBIDDEN.search(folded):
         raise InvalidName(
             "a value in the name holds a control character, or one that stands for a damaged one"
         )

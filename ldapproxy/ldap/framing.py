@@ -144,9 +144,17 @@ class MessageFramer:
                 continue
 
             # Its contents: messageID, protocolOp, controls.
-            if data[at] == 0x02 and data[at + 1] == 1 and data[at + 2] <= 0x7F:
+            # Identifiers of one octet, and of two, are read right here: that is where the time goes.
+            if data[at] == INTEGER and data[at + 1] == 1 and data[at + 2] <= 0x7F:
                 message_id = data[at + 2]
                 at += 3
+            elif (
+                data[at] == INTEGER
+                and data[at + 1] == 2
+                and 0x80 <= (message_id := data[at + 2] << 8 | data[at + 3]) <= 0x7FFF
+                and length > _SMALLEST_CONTENTS
+            ):
+                at += 4
             else:
                 message_id, at = _message_id(data, at, end)
             if message_id == 0 and not self._allow_zero_id:
@@ -212,6 +220,11 @@ class StreamFramer:
         """Whether everything that came in was whole messages."""
         return not self._kept and not self._remaining
 
+    @property
+    def rest_of_message(self) -> int:
+        """Octets still to come of the message of which a part has been passed on; 0 between messages."""
+        return self._remaining
+
     def feed(self, data: bytes) -> tuple[bytes, list[Head]]:
         """Takes the next bytes of the stream.
 
@@ -249,9 +262,16 @@ class StreamFramer:
                 if length < _SMALLEST_CONTENTS:
                     raise DecodeError("a message is too short for an LDAPMessage")
                 # The bounds of the buffer are checked by Python: the indices are never negative.
-                if data[start] == 0x02 and data[start + 1] == 1 and data[start + 2] <= 0x7F:
+                if data[start] == INTEGER and data[start + 1] == 1 and data[start + 2] <= 0x7F:
                     message_id = data[start + 2]
                     tag = data[start + 3]
+                elif (
+                    data[start] == INTEGER
+                    and data[start + 1] == 2
+                    and 0x80 <= (message_id := data[start + 2] << 8 | data[start + 3]) <= 0x7FFF
+                    and length > _SMALLEST_CONTENTS
+                ):
+                    tag = data[start + 4]
                 else:
                     message_id, place = _message_id(data, start, start + length)
                     tag = data[place]
