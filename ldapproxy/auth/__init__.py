@@ -1,1 +1,12 @@
-"""auth"""
+"""The first floor: the decision about a bind, without loop, clock, exception or log.
+
+outcomes        the words: what the world said, verdicts, reasons
+fail_mode       what each outcome of the second factor means under each mode: one table
+policy          what a listener asks of a bind, and who is exempt
+preconditions   what is refused before anybody is asked
+credentials     `password,push`: the forms of a credential
+effects         what a bind asks of the world, as values
+bind_flow       one bind from credential to verdict, as a generator of effects
+replies         the BindResponse that a verdict becomes
+audit           the record that a bind leaves
+"""

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ldapproxy.auth.bind_flow import Conclusion
 from ldapproxy.auth.outcomes import FailMode, Reason, SecondFactorOutcome, Verdict
+from ldapproxy.auth.policy import Address, ListenerPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,7 @@ class AuditRecord:
         name: the name as sent, undecodable bytes replaced.
         dn: normalised name of the entry; None when none is known.
         username: the name sent to Duo; None when none was.
+        result_code: what the client was answered; None when it had left before.
         detail: a sentence about what went wrong; empty when nothing did.
     """
 
@@ -45,7 +48,7 @@ class AuditRecord:
     second_factor: SecondFactorOutcome | None
     fail_mode: FailMode
     offline_authenticator: str | None
-    result_code: int
+    result_code: int | None
     durations: Durations
     detail: str = ""
 
@@ -79,3 +82,45 @@ class AuditRecord:
             "durations_ms": durations,
             "detail": self.detail,
         }
+
+
+def record_of(
+    conclusion: Conclusion,
+    *,
+    bind_id: str,
+    name: str,
+    policy: ListenerPolicy,
+    client: Address,
+    result_code: int | None,
+    durations: Durations,
+) -> AuditRecord:
+    """The record of a bind that came to this conclusion.
+
+    Args:
+        conclusion: how it ended.
+        bind_id: its `id`.
+        name: the name as sent.
+        policy: the listener's policy.
+        client: the client's address.
+        result_code: what the client was answered; None when it had left before.
+        durations: how long the stages took.
+    """
+    factor = conclusion.second_factor
+    return AuditRecord(
+        id=bind_id,
+        listener=policy.listener,
+        client_address=str(client),
+        name=name,
+        dn=None if conclusion.dn is None else conclusion.dn.normalised,
+        username=conclusion.username,
+        verdict=conclusion.verdict,
+        reason=conclusion.reason,
+        factor=None if factor is None else factor.factor,
+        device=None if factor is None else factor.device,
+        second_factor=None if factor is None else factor.outcome,
+        fail_mode=policy.fail_mode,
+        offline_authenticator=None if conclusion.offline is None else conclusion.offline.authenticator,
+        result_code=result_code,
+        durations=durations,
+        detail=conclusion.detail,
+    )

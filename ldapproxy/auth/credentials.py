@@ -62,8 +62,8 @@ _NAMED_DEVICE = re.compile(rb"@[^\x00-\x1f]{1,200}")
 def split(credential: Secret, delimiter: str | None) -> tuple[Secret, FactorChoice]:
     """Splits what was sent as the password into the password proper and the factor choice.
 
-    The split is at the *last* delimiter, and only if what follows is one of the known forms, so a password that
-    contains the delimiter works.
+    The split is at the *last* delimiter, and only if what follows is one of the known forms, so a password
+    that contains the delimiter works.
 
     Args:
         credential: the credential of the BindRequest, as sent.

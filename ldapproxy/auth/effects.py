@@ -1,8 +1,10 @@
 """What a bind flow asks of the world, as values.
 
-Owns the questions (effects) that `bind_flow` yields and the types of their answers. It must not know who answers.
+Owns the questions (effects) that `bind_flow` yields and the types of their answers. It must not know who
+answers.
 
-An effect is used as `answer = yield from VerifyPrimary(...)`; the type checker then knows the type of the answer.
+An effect is used as `answer = yield from VerifyPrimary(...)`; the type checker then knows the type of the
+answer.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What the outside world said, and what we make of it: closed sets of words.
 
-Owns the vocabulary that the other floors share: outcomes of the primary, of look-ups, of the second factor, of an
-offline code, and the reasons of a verdict. It must not know how any of them is found out.
+Owns the vocabulary that the other floors share: outcomes of the primary, of look-ups, of the second factor,
+of an offline code, and the reasons of a verdict. It must not know how any of them is found out.
 """
 
 from __future__ import annotations
@@ -232,7 +232,6 @@ class Reason(Enum):
     OFFLINE_TOO_LONG = "offline_too_long"
     OFFLINE_STORE_UNAVAILABLE = "offline_store_unavailable"
     # ended otherwise
-    BUDGET_EXHAUSTED = "budget_exhausted"
     CLIENT_LEFT = "client_left"
     STOPPING = "stopping"
     INTERNAL_ERROR = "internal_error"

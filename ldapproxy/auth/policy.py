@@ -1,7 +1,7 @@
 """One listener's policy, as the bind flow reads it, and who is exempt from the second factor.
 
-Owns the frozen settings of the first floor and the exemption rules (design 4.4). It must not know the configuration
-file, nor how an entry is looked up.
+Owns the frozen settings of the first floor and the exemption rules (design 4.4). It must not know the
+configuration file, nor how an entry is looked up.
 """
 
 from __future__ import annotations
@@ -11,19 +11,11 @@ from enum import Enum, unique
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 from ldapproxy.auth.outcomes import Entry, Factor, FailMode, Reason
+from ldapproxy.ldap.admission import Anonymous as Anonymous
 from ldapproxy.ldap.dn import DistinguishedName
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
-
-
-@unique
-class Anonymous(Enum):
-    """What an anonymous bind, and a session without a bind, may do."""
-
-    ROOT_DSE = "root_dse"
-    DENY = "deny"
-    ALLOW = "allow"
 
 
 @unique

@@ -1,1 +1,11 @@
-"""net"""
+"""The third floor: Twisted moves bytes.
+
+settings    what this floor is told                        ports       whom it asks: look-up, Duo, audit
+listener    one listener: who may connect, how many        server      one client connection
+relay       a session and its directory connection, raw    pressure    why a client is not read right now
+servers     the servers of a directory, failover           upstream    one directory connection
+tls         contexts for both sides                        transport   Twisted's transports as a type
+binds       the binds of one listener                      primary     one bind's questions to the directory
+perform     runs a bind flow: effect -> call, one deadline pushes      Duo transactions in flight
+bridge      asyncio's tasks <-> Twisted's Deferreds
+"""

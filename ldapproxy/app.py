@@ -1,0 +1,271 @@
+"""The composition root: builds everything from a configuration, wires the ports, starts and stops.
+
+Owns the order of starting and stopping, and the choice of the event loop. It must not decide anything about a
+login.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import resource
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import uvloop
+from twisted.internet import asyncioreactor
+from twisted.internet.interfaces import IDelayedCall
+
+from ldapproxy import __version__
+from ldapproxy.config.configuration import Configuration
+from ldapproxy.directory.lookup import Lookup
+from ldapproxy.duo.client import DuoClient
+from ldapproxy.net.binds import Binds
+from ldapproxy.net.bridge import run_soon, wait_for
+from ldapproxy.net.listener import Listener, ListenError
+from ldapproxy.net.pushes import Pushes
+from ldapproxy.net.servers import Directory
+from ldapproxy.net.tls import TlsError
+from ldapproxy.observe import logs
+from ldapproxy.observe.audit_log import AuditLog, open_sink
+from ldapproxy.observe.metrics import Metrics
+from ldapproxy.web.admin import AdminError, AdminServer
+from ldapproxy.web.status import (
+    DirectoryStatus,
+    DuoStatus,
+    ListenerStatus,
+    ServerStatus,
+    StatusReport,
+)
+
+_log = logging.getLogger(__name__)
+
+# How often servers that are not known to be up are tried, for readiness and the metrics.
+_PROBE_INTERVAL = 10.0
+# What a stop may take longer than the longest bind.
+_STOP_MARGIN = 2.0
+# Descriptors that the process needs beside its sessions: loop, logs, listeners, look-ups, Duo's idle
+# connections.
+_SPARE_DESCRIPTORS = 200
+# Client, directory, Duo.
+_DESCRIPTORS_PER_SESSION = 3
+
+
+class Application:
+    """Everything that runs in one process.
+
+    Args:
+        configuration: what to run.
+        reactor: Twisted's asyncio reactor.
+
+    Raises:
+        TlsError: a certificate, key or authority cannot be used.
+    """
+
+    def __init__(self, configuration: Configuration, reactor: Any) -> None:
+        self._configuration = configuration
+        self._reactor = reactor
+        self._started_at = reactor.seconds()
+        self._is_stopping = False
+        self._probing: IDelayedCall | None = None
+        self._probe: asyncio.Task[None] | None = None
+        self.metrics = Metrics(__version__)
+        self.audit = AuditLog(open_sink(configuration.log.audit), self.metrics.audit_lost)
+        self._directories = {
+            settings.name: Directory(settings.upstream, reactor, self.metrics)
+            for settings in configuration.directories
+        }
+        self._lookups = {settings.name: Lookup(settings.lookup) for settings in configuration.directories}
+        self._duos = {settings.name: DuoClient(settings, self.metrics) for settings in configuration.duo}
+        self.listeners = [self._listener(settings) for settings in configuration.listeners]
+        self._admin = (
+            None
+            if configuration.admin is None
+            else AdminServer(reactor, configuration.admin, self, self.metrics.exposition)
+        )
+        self.metrics.expect((listener.name for listener in self.listeners), self._directories)
+
+    def start(self) -> None:
+        """Starts to listen.
+
+        Raises:
+            ListenError: a listener's address cannot be used.
+            AdminError: the admin address cannot be used.
+        """
+        for listener in self.listeners:
+            listener.start()
+        if self._admin is not None:
+            self._admin.start()
+        for duo in self._duos:
+            self.metrics.duo_state(duo, "up")
+        self._probe_directories()
+
+    async def stop(self) -> None:
+        """Stops accepting, lets pending binds end within their own time-out, then closes everything."""
+        self._is_stopping = True
+        if self._probing is not None and self._probing.active():
+            self._probing.cancel()
+        if self._probe is not None:
+            self._probe.cancel()
+        await asyncio.gather(
+            *(
+                listener.stop(listener.settings.policy.bind_timeout + _STOP_MARGIN)
+                for listener in self.listeners
+            )
+        )
+        if self._admin is not None:
+            await wait_for(self._admin.stop())
+        await asyncio.gather(*(duo.aclose() for duo in self._duos.values()))
+        await asyncio.gather(*(lookup.aclose() for lookup in self._lookups.values()))
+        self.audit.close()
+
+    def report(self) -> StatusReport:
+        """How things are now (`web.status.Status`)."""
+        return StatusReport(
+            version=__version__,
+            uptime=self._reactor.seconds() - self._started_at,
+            stopping=self._is_stopping,
+            listeners=tuple(
+                ListenerStatus(
+                    name=listener.name,
+                    url=listener.url,
+                    bound=listener.is_listening,
+                    fail_mode=listener.settings.policy.fail_mode.value,
+                    sessions=len(listener),
+                    pending_binds=len(listener.binds),
+                )
+                for listener in self.listeners
+            ),
+            directories=tuple(
+                DirectoryStatus(
+                    name, tuple(ServerStatus(url, up) for url, up in directory.servers_up.items())
+                )
+                for name, directory in self._directories.items()
+            ),
+            duos=tuple(DuoStatus(duo.name, duo.api_host, "up") for duo in self._configuration.duo),
+        )
+
+    def _listener(self, settings: Any) -> Listener:
+        directory = self._directories[settings.directory]
+        limit = settings.limits.pending_binds
+        binds = Binds(
+            policy=settings.policy,
+            limit=limit,
+            lookup=self._lookups[settings.directory],
+            second_factor=Pushes(self._duos[settings.duo], limit),
+            response_timeout=directory.response_timeout,
+            audit=self.audit,
+            observer=self.metrics,
+            clock=self._reactor.seconds,
+        )
+        return Listener(settings, binds, directory, self._reactor, self.metrics)
+
+    def _probe_directories(self) -> None:
+        """Keeps readiness and metrics true while nobody logs in."""
+
+        async def probe() -> None:
+            await asyncio.gather(*(directory.probe() for directory in self._directories.values()))
+
+        def probed(task: asyncio.Task[None]) -> None:
+            if not task.cancelled() and task.exception() is not None:
+                _log.error("the directories could not be probed", exc_info=task.exception())
+            if not self._is_stopping:
+                self._probing = self._reactor.callLater(_PROBE_INTERVAL, self._probe_directories)
+
+        self._probe = run_soon(probe(), probed)
+
+
+def install_reactor() -> Any:
+    """Installs Twisted's asyncio reactor on uvloop and returns it; once per process."""
+    loop = uvloop.new_event_loop()
+    asyncio.set_event_loop(loop)
+    asyncioreactor.install(loop)  # type: ignore[no-untyped-call]  # untyped in Twisted
+    from twisted.internet import reactor  # noqa: TID251 - the one place that may, right after installing it
+
+    return reactor
+
+
+def run(configuration: Configuration) -> int:
+    """Runs until SIGTERM or SIGINT.
+
+    Returns:
+        The exit code: 0 after an orderly stop, 1 when it could not start.
+    """
+    reactor = install_reactor()
+    logs.set_up(configuration.log, secrets=_secrets_of(configuration))
+    _raise_descriptor_limit(configuration)
+    for warning in configuration.warnings:
+        _log.warning("%s", warning)
+    failure: list[str] = []
+
+    async def start() -> Application:
+        application = Application(configuration, reactor)
+        application.start()
+        return application
+
+    def started(task: asyncio.Task[Application]) -> None:
+        error = task.exception()
+        if error is None:
+            application = task.result()
+            stop = _stopper(application, reactor)
+            for number in (signal.SIGTERM, signal.SIGINT):
+                asyncio.get_event_loop().add_signal_handler(number, stop)
+            for listener in application.listeners:
+                _log.info("listener %s listens on %s", listener.name, listener.url)
+        else:
+            if not isinstance(error, ListenError | AdminError | TlsError):
+                _log.error("cannot start", exc_info=error)
+            failure.append(str(error) or type(error).__name__)
+            reactor.stop()
+
+    starting: list[asyncio.Task[Application]] = []
+    reactor.callWhenRunning(lambda: starting.append(run_soon(start(), started)))
+    reactor.run(installSignalHandlers=False)
+    if failure:
+        print(f"ldapproxy: {failure[0]}", file=sys.stderr)  # noqa: T201 - for the person who started it
+        return 1
+    return 0
+
+
+def _stopper(application: Application, reactor: Any) -> Callable[[], None]:
+    """What a signal calls: the first one stops in order, a second one at once."""
+    stopping: list[asyncio.Task[None]] = []
+
+    def stopped(task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            _log.error("the stop was not clean", exc_info=task.exception())
+        reactor.stop()
+
+    def stop() -> None:
+        if stopping:
+            _log.warning("stopping at once")
+            stopping[0].cancel()
+            return
+        _log.info("stopping: no new connections; pending binds may end")
+        stopping.append(run_soon(application.stop(), stopped))
+
+    return stop
+
+
+def _secrets_of(configuration: Configuration) -> list[Any]:
+    return [duo.secret_key for duo in configuration.duo] + [
+        directory.lookup.service_password for directory in configuration.directories
+    ]
+
+
+def _raise_descriptor_limit(configuration: Configuration) -> None:
+    """Raises the soft limit of descriptors, and warns when that does not fit `limits`."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    sessions = sum(listener.limits.connections for listener in configuration.listeners)
+    needed = sessions * _DESCRIPTORS_PER_SESSION + _SPARE_DESCRIPTORS
+    if hard not in (resource.RLIM_INFINITY, -1) and hard < needed:
+        _log.warning(
+            "%d descriptors may be open, but limits.connections allow %d sessions, which take up to %d; "
+            "raise the limit (LimitNOFILE, ulimit -n) or lower limits.connections",
+            hard,
+            sessions,
+            needed,
+        )

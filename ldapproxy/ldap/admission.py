@@ -1,0 +1,201 @@
+"""Which requests may reach the directory, and what the others are answered (design 4.3).
+
+Owns the rules about single requests. It must not know connections, binds in progress, or who the user is; the
+session tells it in which `Standing` a request arrives.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum, unique
+
+from ldapproxy.ldap.framing import Frame
+from ldapproxy.ldap.messages import (
+    CANCEL_OID,
+    PASSWORD_MODIFY_OID,
+    WHO_AM_I_OID,
+    Tag,
+    decode_compare_request,
+    decode_controls,
+    decode_extended_request,
+    decode_filter,
+    decode_search_request,
+    decode_values_return_filter,
+)
+from ldapproxy.ldap.result_codes import ResultCode
+
+_ASSERTION_CONTROL = "1.3.6.1.1.12"  # RFC 4528
+_MATCHED_VALUES_CONTROL = "1.2.826.0.1.3344810.2.3"  # RFC 3876
+_FILTER_CONTROL = re.compile(
+    re.escape(_ASSERTION_CONTROL).encode() + b"|" + re.escape(_MATCHED_VALUES_CONTROL).encode()
+)
+# An extensible match (RFC 4511 section 4.5.1.7.7) inside a filter: [9] constructed.
+_EXTENSIBLE_MATCH = b"\xa9"
+_SCOPE_BASE_OBJECT = 0
+
+# The same attribute goes by its OID too (slapd and Active Directory take either).
+_OIDS = {
+    "userpassword": "2.5.4.35",
+    "unicodepwd": "1.2.840.113556.1.4.90",
+    "dbcspwd": "1.2.840.113556.1.4.55",
+    "authpassword": "1.3.6.1.4.1.4203.1.3.4",
+    "sambantpassword": "1.3.6.1.4.1.7165.2.1.25",
+    "sambalmpassword": "1.3.6.1.4.1.7165.2.1.24",
+    "olcrootpw": "1.3.6.1.4.1.4203.1.12.2.3.2.0.9",
+}
+
+
+@unique
+class Anonymous(Enum):
+    """What an anonymous bind, and a session without a bind, may do."""
+
+    ROOT_DSE = "root_dse"
+    DENY = "deny"
+    ALLOW = "allow"
+
+
+@unique
+class Standing(Enum):
+    """Who a request comes from: somebody whose bind was accepted, or anybody, or in clear."""
+
+    BOUND = "bound"
+    ANONYMOUS = "anonymous"
+    IN_CLEAR = "in_clear"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The request is answered with this code and text and goes nowhere."""
+
+    code: ResultCode
+    text: str
+
+
+_NEEDS_BIND = Refusal(ResultCode.INSUFFICIENT_ACCESS_RIGHTS, "bind first")
+_NEEDS_TLS = Refusal(ResultCode.CONFIDENTIALITY_REQUIRED, "use StartTLS first")
+_BIND_ONLY = Refusal(ResultCode.INSUFFICIENT_ACCESS_RIGHTS, "only binds are served here")
+_TESTS_PASSWORD = Refusal(
+    ResultCode.UNWILLING_TO_PERFORM, "comparing passwords would bypass the second factor; bind instead"
+)
+_NOT_RELAYED = Refusal(ResultCode.UNWILLING_TO_PERFORM, "this extended operation is not relayed")
+
+
+class PasswordAttributes:
+    """The attributes that hold passwords, by name and OID, in any case and with any options."""
+
+    __slots__ = ("_named", "suspicious")
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        lowered = {name.lower() for name in names}
+        self._named = frozenset(lowered | {_OIDS[name] for name in lowered if name in _OIDS})
+        # Finds every request worth decoding: one of the names or OIDs anywhere in it, or what may be an
+        # extensible match. A false alarm costs one decoding.
+        self.suspicious = re.compile(
+            b"|".join([*(re.escape(name.encode()) for name in sorted(self._named)), _EXTENSIBLE_MATCH]),
+            re.IGNORECASE,
+        )
+
+    def name(self, description: str) -> bool:
+        """Whether an attribute description (RFC 4512 section 2.5) is one of them."""
+        attribute = description.partition(";")[0].strip().lower()
+        return attribute.removeprefix("oid.") in self._named
+
+    def any_in(self, descriptions: tuple[str, ...]) -> bool:
+        """Whether any of the descriptions is one of them."""
+        return any(self.name(description) for description in descriptions)
+
+
+@dataclass(frozen=True, slots=True)
+class AdmissionRules:
+    """What one listener relays.
+
+    Attributes:
+        anonymous: what sessions without a bind may do.
+        search_after_bind: False lets clients bind and nothing else.
+        password_attributes: attributes that must not be compared; None allows comparing them.
+        extended_operations: OIDs relayed beside the ones that are safe.
+    """
+
+    anonymous: Anonymous
+    search_after_bind: bool
+    password_attributes: PasswordAttributes | None
+    extended_operations: frozenset[str]
+
+
+def examine(frame: Frame, standing: Standing, rules: AdmissionRules) -> Refusal | None:
+    """Examines a request other than Bind, Unbind, Abandon and StartTLS.
+
+    Returns:
+        None when the request may be relayed as it came.
+
+    Raises:
+        DecodeError: what has to be looked at cannot be decoded.
+    """
+    if standing is not Standing.BOUND:
+        refusal = _examine_unbound(frame, standing, rules)
+    elif not rules.search_after_bind:
+        return _BIND_ONLY
+    elif frame.tag == Tag.EXTENDED_REQUEST:
+        refusal = _examine_extended(frame, standing, rules)
+    else:
+        refusal = None
+    if refusal is not None or rules.password_attributes is None:
+        return refusal
+    return _examine_assertions(frame, rules.password_attributes)
+
+
+def _examine_unbound(frame: Frame, standing: Standing, rules: AdmissionRules) -> Refusal | None:
+    needed = _NEEDS_TLS if standing is Standing.IN_CLEAR else _NEEDS_BIND
+    if rules.anonymous is Anonymous.ALLOW and standing is Standing.ANONYMOUS:
+        if frame.tag == Tag.EXTENDED_REQUEST:
+            return _examine_extended(frame, standing, rules)
+        return None
+    if frame.tag != Tag.SEARCH_REQUEST:
+        return needed
+    search = decode_search_request(frame)
+    is_root_dse = not search.base and search.scope == _SCOPE_BASE_OBJECT
+    if not is_root_dse:
+        return needed
+    return _NEEDS_BIND if rules.anonymous is Anonymous.DENY else None
+
+
+def _examine_extended(frame: Frame, standing: Standing, rules: AdmissionRules) -> Refusal | None:
+    oid = decode_extended_request(frame).oid
+    if oid in (WHO_AM_I_OID, CANCEL_OID) or oid in rules.extended_operations:
+        return None
+    if oid == PASSWORD_MODIFY_OID and standing is Standing.BOUND:
+        return None
+    return _NOT_RELAYED
+
+
+def _examine_assertions(frame: Frame, passwords: PasswordAttributes) -> Refusal | None:
+    """Refuses ways to test a password without a bind: Compare, filters, filters in controls."""
+    if frame.tag == Tag.COMPARE_REQUEST:
+        if passwords.name(decode_compare_request(frame).attribute):
+            return _TESTS_PASSWORD
+    elif passwords.suspicious.search(frame.raw) is None:
+        return None
+    elif frame.tag == Tag.SEARCH_REQUEST:
+        search = decode_search_request(frame)
+        if search.extensible_without_attribute or passwords.any_in(search.filter_attributes):
+            return _TESTS_PASSWORD
+    if len(frame.raw) > frame.op_end and _FILTER_CONTROL.search(frame.raw, frame.op_end):
+        return _examine_filter_controls(frame, passwords)
+    return None
+
+
+def _examine_filter_controls(frame: Frame, passwords: PasswordAttributes) -> Refusal | None:
+    for control in decode_controls(frame):
+        if control.value is None:
+            continue
+        match control.oid:
+            case "1.3.6.1.1.12":
+                facts = decode_filter(control.value)
+            case "1.2.826.0.1.3344810.2.3":
+                facts = decode_values_return_filter(control.value)
+            case _:
+                continue
+        if facts.extensible_without_attribute or passwords.any_in(facts.attributes):
+            return _TESTS_PASSWORD
+    return None

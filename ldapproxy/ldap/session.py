@@ -1,0 +1,365 @@
+"""One client connection as a state table (RFC 4511, RFC 4513 section 4): client bytes in, actions out.
+
+Owns the order of things: one bind at a time, what waits behind it, which operations are outstanding, when the
+session is anonymous. It must not know transports, directories, policies or time.
+
+    phase       a Bind arrives            another request arrives      the bind ends ANONYMOUS   BINDING
+    relayed if anonymous may     - BINDING     waits                     waits                        BOUND or
+    ANONYMOUS, then what waited runs BOUND       BINDING (identity gone)   relayed                      -
+    CLOSED      ignored                   ignored                      ignored
+
+In every phase Unbind ends the session, and bytes that cannot be decoded end it with a Notice of
+Disconnection.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum, unique
+
+from ldapproxy.ldap.admission import AdmissionRules, Refusal, Standing, examine
+from ldapproxy.ldap.errors import DecodeError, MessageTooLarge
+from ldapproxy.ldap.framing import Frame, Head, MessageFramer
+from ldapproxy.ldap.messages import (
+    FINAL_RESPONSES,
+    START_TLS_OID,
+    BindRequest,
+    Tag,
+    decode_abandon_request,
+    decode_bind_request,
+    decode_extended_request,
+    decode_unbind_request,
+    encode_result,
+    notice_of_disconnection,
+    response_tag,
+)
+from ldapproxy.ldap.result_codes import ResultCode
+
+# Before anybody has logged in, a message is a bind or a root DSE search. 64 KiB holds the largest bind seen
+# in practice (long names, controls) and keeps what strangers can make the process hold small.
+ANONYMOUS_MESSAGE_SIZE = 64 * 1024
+
+
+@unique
+class Phase(Enum):
+    """Where the session stands."""
+
+    ANONYMOUS = "anonymous"
+    BINDING = "binding"
+    BOUND = "bound"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRules:
+    """What one listener asks of its sessions.
+
+    Attributes:
+        admission: which requests are relayed.
+        start_tls_offered: the listener has a certificate and the session did not begin with TLS.
+        confidentiality_required: nothing but StartTLS, Unbind and root DSE reads is answered in clear text.
+        outstanding: operations that may wait for an answer at a time; 0 means any number.
+        buffered: bytes that may wait behind a pending bind.
+        message_size: bytes of one request once bound.
+    """
+
+    admission: AdmissionRules
+    start_tls_offered: bool
+    confidentiality_required: bool
+    outstanding: int
+    buffered: int
+    message_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class ToDirectory:
+    """Send this request to the directory as it came."""
+
+    frame: Frame
+
+
+@dataclass(frozen=True, slots=True)
+class ToClient:
+    """Send this answer of our own to the client."""
+
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StartBind:
+    """A bind begins; the session is anonymous until `bind_ended`.
+
+    Attributes:
+        request: the decoded request.
+        raw: the request as it came.
+        needs_fresh_connection: answers for the old identity may still be under way, so the directory
+            connection
+            that it used must be closed first.
+    """
+
+    request: BindRequest
+    raw: bytes
+    needs_fresh_connection: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StartTls:
+    """Send this answer in clear, then begin TLS, then call `tls_started`."""
+
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnect:
+    """The session is over. Send the notice, if there is one, and close.
+
+    Attributes:
+        notice: a Notice of Disconnection, or None.
+        limit: the limit that was hit (its key in the configuration), if that is why.
+        detail: a sentence for the log.
+    """
+
+    notice: bytes | None
+    detail: str
+    limit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LimitHit:
+    """A request was refused because of a limit; to be counted."""
+
+    limit: str
+
+
+Action = ToDirectory | ToClient | StartBind | StartTls | Disconnect | LimitHit
+
+
+class Session:
+    """The state of one client connection.
+
+    Args:
+        rules: the listener's rules.
+        confidential: True when the connection is protected by TLS from its start.
+    """
+
+    __slots__ = (
+        "_abandoned",
+        "_framer",
+        "_outstanding",
+        "_rules",
+        "_waiting",
+        "_waiting_bytes",
+        "confidential",
+        "phase",
+    )
+
+    def __init__(self, rules: SessionRules, *, confidential: bool) -> None:
+        self.phase = Phase.ANONYMOUS
+        self.confidential = confidential
+        self._rules = rules
+        self._framer = MessageFramer(ANONYMOUS_MESSAGE_SIZE)
+        self._waiting: deque[Frame] = deque()
+        self._waiting_bytes = 0
+        self._outstanding: set[int] = set()
+        # Abandoned operations may or may not be answered (RFC 4511 section 4.11). A dict keeps the order of
+        # arrival.
+        self._abandoned: dict[int, None] = {}
+
+    @property
+    def is_quiet(self) -> bool:
+        """True when no operation of the session can still be answered by the directory."""
+        return not self._outstanding and not self._abandoned
+
+    def receive(self, data: bytes) -> list[Action]:
+        """Takes bytes of the client and returns what is to be done, in order."""
+        actions: list[Action] = []
+        if self.phase is not Phase.CLOSED:
+            self._framer.append(data)
+            self._take_all(actions)
+        return actions
+
+    def bind_ended(self, response: bytes, *, bound: bool) -> list[Action]:
+        """The pending bind has its answer; what waited behind it runs now.
+
+        Args:
+            response: the BindResponse for the client.
+            bound: True when the bind was accepted for somebody; False when it failed or was anonymous.
+        """
+        if self.phase is not Phase.BINDING:
+            return []
+        self.phase = Phase.BOUND if bound else Phase.ANONYMOUS
+        self._framer.limit = self._rules.message_size if bound else ANONYMOUS_MESSAGE_SIZE
+        actions: list[Action] = [ToClient(response)]
+        while self._waiting and self._is_open_for_requests():
+            frame = self._waiting.popleft()
+            self._waiting_bytes -= len(frame.raw)
+            self._guarded(frame, actions)
+        if not self._waiting:
+            self._take_all(actions)
+        return actions
+
+    def tls_started(self) -> None:
+        """The connection is protected from now on."""
+        self.confidential = True
+
+    def answered(self, heads: Iterable[Head]) -> bool:
+        """Notes messages that came from the directory.
+
+        Returns:
+            False when one of them answers nothing that this session asked: the connection must then be
+            closed.
+        """
+        outstanding = self._outstanding
+        for message_id, tag in heads:
+            if message_id in outstanding:
+                if tag in FINAL_RESPONSES:
+                    outstanding.discard(message_id)
+            elif message_id in self._abandoned:
+                if tag in FINAL_RESPONSES:
+                    del self._abandoned[message_id]
+            elif message_id != 0:
+                return False
+        return True
+
+    def connection_dropped(self) -> None:
+        """The directory connection is gone: nothing that was asked on it will be answered."""
+        self._outstanding.clear()
+        self._abandoned.clear()
+
+    def close(self) -> None:
+        """The client is gone, or the session was ended from outside."""
+        self.phase = Phase.CLOSED
+        self._waiting.clear()
+        self._waiting_bytes = 0
+
+    def _is_open_for_requests(self) -> bool:
+        return self.phase is Phase.ANONYMOUS or self.phase is Phase.BOUND
+
+    def _take_all(self, actions: list[Action]) -> None:
+        while self.phase is not Phase.CLOSED:
+            try:
+                frame = self._framer.next()
+            except DecodeError as error:
+                self._refuse_bytes(error, actions)
+                return
+            if frame is None:
+                break
+            if self.phase is Phase.BINDING:
+                self._wait(frame, actions)
+            else:
+                self._guarded(frame, actions)
+        if self.phase is Phase.BINDING and self._waiting_bytes + self._framer.buffered > self._rules.buffered:
+            self._disconnect(
+                ResultCode.BUSY, "too much was sent behind a pending bind", actions, limit="buffered"
+            )
+
+    def _wait(self, frame: Frame, actions: list[Action]) -> None:
+        """A request behind a pending bind waits (RFC 4511 section 4.2.1); an Unbind ends all."""
+        if frame.tag == Tag.UNBIND_REQUEST:
+            self._guarded(frame, actions)
+            return
+        self._waiting.append(frame)
+        self._waiting_bytes += len(frame.raw)
+
+    def _guarded(self, frame: Frame, actions: list[Action]) -> None:
+        try:
+            self._take(frame, actions)
+        except DecodeError as error:
+            self._refuse_bytes(error, actions)
+
+    def _take(self, frame: Frame, actions: list[Action]) -> None:
+        tag = frame.tag
+        if tag == Tag.BIND_REQUEST:
+            self._begin_bind(frame, actions)
+        elif tag == Tag.UNBIND_REQUEST:
+            decode_unbind_request(frame)
+            self.close()
+            actions.append(Disconnect(None, "the client unbound"))
+        elif tag == Tag.ABANDON_REQUEST:
+            self._abandon(frame, actions)
+        elif tag == Tag.EXTENDED_REQUEST and decode_extended_request(frame).oid == START_TLS_OID:
+            self._start_tls(frame, actions)
+        else:
+            self._request(frame, actions)
+
+    def _begin_bind(self, frame: Frame, actions: list[Action]) -> None:
+        request = decode_bind_request(frame)
+        fresh = not self.is_quiet
+        self.phase = Phase.BINDING
+        self._framer.limit = ANONYMOUS_MESSAGE_SIZE
+        if fresh:
+            self.connection_dropped()
+        actions.append(StartBind(request, frame.raw, fresh))
+
+    def _abandon(self, frame: Frame, actions: list[Action]) -> None:
+        """Passes an Abandon on if the directory has the operation; binds are never abandoned."""
+        abandoned = decode_abandon_request(frame).abandoned
+        if abandoned not in self._outstanding:
+            return
+        self._outstanding.discard(abandoned)
+        self._abandoned[abandoned] = None
+        # Most are never answered, so only the newest are remembered; 1,000 as for `outstanding`'s default.
+        if len(self._abandoned) > max(self._rules.outstanding, 1000):
+            del self._abandoned[next(iter(self._abandoned))]
+        actions.append(ToDirectory(frame))
+
+    def _start_tls(self, frame: Frame, actions: list[Action]) -> None:
+        """StartTLS (RFC 4511 section 4.14) ends here: it protects the leg between client and proxy."""
+        if self._waiting or self._framer.buffered:
+            # Whatever came in clear behind the request may be an attacker's, to be read as if it were
+            # protected.
+            self.close()
+            actions.append(Disconnect(None, "bytes came in clear behind a StartTLS request"))
+            return
+        if self.confidential:
+            refusal = Refusal(ResultCode.OPERATIONS_ERROR, "TLS is already in use")
+        elif not self._rules.start_tls_offered:
+            refusal = Refusal(ResultCode.PROTOCOL_ERROR, "StartTLS is not offered here")
+        elif not self.is_quiet:
+            refusal = Refusal(ResultCode.OPERATIONS_ERROR, "operations are outstanding")
+        else:
+            success = encode_result(
+                frame.message_id, Tag.EXTENDED_RESPONSE, ResultCode.SUCCESS, oid=START_TLS_OID
+            )
+            actions.append(StartTls(success))
+            return
+        answer = encode_result(
+            frame.message_id, Tag.EXTENDED_RESPONSE, refusal.code, refusal.text, oid=START_TLS_OID
+        )
+        actions.append(ToClient(answer))
+
+    def _request(self, frame: Frame, actions: list[Action]) -> None:
+        if self._rules.confidentiality_required and not self.confidential:
+            standing = Standing.IN_CLEAR
+        elif self.phase is Phase.BOUND:
+            standing = Standing.BOUND
+        else:
+            standing = Standing.ANONYMOUS
+        refusal = examine(frame, standing, self._rules.admission)
+        message_id = frame.message_id
+        if refusal is None and self._rules.outstanding and len(self._outstanding) >= self._rules.outstanding:
+            refusal = Refusal(ResultCode.BUSY, "too many operations are outstanding")
+            actions.append(LimitHit("outstanding"))
+        if message_id in self._outstanding:
+            # RFC 4511 section 4.1.1.1: answers could not be told apart.
+            self._disconnect(ResultCode.PROTOCOL_ERROR, "a messageID was used twice at a time", actions)
+        elif refusal is None:
+            self._abandoned.pop(message_id, None)
+            self._outstanding.add(message_id)
+            actions.append(ToDirectory(frame))
+        elif (tag := response_tag(frame.tag)) is not None:
+            actions.append(ToClient(encode_result(message_id, tag, refusal.code, refusal.text)))
+        else:
+            self._disconnect(refusal.code, refusal.text, actions)
+
+    def _refuse_bytes(self, error: DecodeError, actions: list[Action]) -> None:
+        limit = "message_size" if isinstance(error, MessageTooLarge) else None
+        self._disconnect(ResultCode.PROTOCOL_ERROR, str(error), actions, limit=limit)
+
+    def _disconnect(
+        self, code: ResultCode, text: str, actions: list[Action], limit: str | None = None
+    ) -> None:
+        self.close()
+        actions.append(Disconnect(notice_of_disconnection(code, text), text, limit))

@@ -1,0 +1,250 @@
+"""The binds of one listener: examined, performed, answered, recorded.
+
+Owns the way of a BindRequest from the session to its answer, the count of pending binds, and one audit record
+for each. It must not know the state of the session, nor decide what the flow decides.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import assert_never
+
+from ldapproxy.auth import fail_mode, replies
+from ldapproxy.auth.audit import Durations, record_of
+from ldapproxy.auth.bind_flow import Conclusion, bind_flow
+from ldapproxy.auth.outcomes import Reason, Verdict
+from ldapproxy.auth.policy import Address, ListenerPolicy
+from ldapproxy.auth.preconditions import AnonymousBind, Refused, SimpleBind, examine
+from ldapproxy.ldap.messages import BindRequest, Tag, encode_result
+from ldapproxy.ldap.result_codes import ResultCode
+from ldapproxy.ldap.session import StartBind
+from ldapproxy.net.bridge import run_soon
+from ldapproxy.net.perform import BindPorts, perform
+from ldapproxy.net.ports import Audit, EntryLookup, Observer, SecondFactor
+from ldapproxy.net.primary import Primary
+from ldapproxy.net.relay import Relay
+
+_log = logging.getLogger(__name__)
+
+_TOO_MANY = Refused(ResultCode.BUSY, Reason.TOO_MANY_PENDING, "too many logins are waiting; try again later")
+
+
+@dataclass(frozen=True, slots=True)
+class BindEnd:
+    """A bind has its answer.
+
+    Attributes:
+        reply: the BindResponse for the client.
+        bound: True when the session is somebody's now; otherwise its directory connection has to go.
+    """
+
+    reply: bytes
+    bound: bool
+
+
+class Binds:
+    """The binds of one listener.
+
+    Args:
+        policy: what the listener asks of a bind.
+        limit: binds that may be pending at a time.
+        lookup: reads entries.
+        second_factor: asks Duo.
+        response_timeout: of the directory, in seconds.
+        audit: gets a record of each bind.
+        observer: counts.
+        clock: a monotonic clock in seconds.
+    """
+
+    def __init__(
+        self,
+        policy: ListenerPolicy,
+        limit: int,
+        lookup: EntryLookup,
+        second_factor: SecondFactor,
+        response_timeout: float,
+        audit: Audit,
+        observer: Observer,
+        clock: Callable[[], float],
+    ) -> None:
+        self.policy = policy
+        self._limit = limit
+        self._lookup = lookup
+        self._second_factor = second_factor
+        self._response_timeout = response_timeout
+        self._audit = audit
+        self._observer = observer
+        self._clock = clock
+        self._pending: set[PendingBind] = set()
+
+    def __len__(self) -> int:
+        """How many are pending."""
+        return len(self._pending)
+
+    def begin(
+        self,
+        start: StartBind,
+        relay: Relay,
+        client: Address,
+        *,
+        confidential: bool,
+        ended: Callable[[BindEnd], None],
+    ) -> PendingBind | BindEnd:
+        """Begins a bind.
+
+        Args:
+            start: the bind, as the session hands it out.
+            relay: the session's relay, suspended.
+            client: the client's address.
+            confidential: True when the client's connection is protected by TLS.
+            ended: is called later with the end of a pending bind, unless that is cancelled.
+
+        Returns:
+            The end, if it needs no I/O; otherwise the pending bind.
+        """
+        began = self._clock()
+        examined = examine(start.request, self.policy, confidential=confidential)
+        match examined:
+            case SimpleBind():
+                if self._limit and len(self._pending) >= self._limit:
+                    self._observer.limit_hit(self.policy.listener, "pending_binds")
+                    return self._refuse(start.request, _TOO_MANY, client, began)
+                primary = Primary(relay, start.request, start.raw, self._response_timeout)
+                ports = BindPorts(primary, self._lookup, self._second_factor)
+                return PendingBind(self, start.request, examined, ports, client, began, ended)
+            case Refused():
+                return self._refuse(start.request, examined, client, began)
+            case AnonymousBind():
+                reply = encode_result(start.request.message_id, Tag.BIND_RESPONSE, ResultCode.SUCCESS)
+                conclusion = Conclusion(Verdict.ACCEPTED, Reason.ANONYMOUS)
+                self._record(start.request, conclusion, client, ResultCode.SUCCESS, self._at_once(began))
+                return BindEnd(reply, bound=False)
+            case _:
+                assert_never(examined)
+
+    async def run(self, bind: PendingBind) -> tuple[Conclusion, Durations]:
+        """Performs the flow of a pending bind."""
+        flow = bind_flow(bind.examined, self.policy, bind.client)
+        return await perform(flow, bind.ports, self.policy.bind_timeout, self._clock)
+
+    def started(self, bind: PendingBind) -> None:
+        """A bind is pending from now on."""
+        self._pending.add(bind)
+        self._observer.bind_pending(self.policy.listener, +1)
+
+    def finished(self, bind: PendingBind, result: tuple[Conclusion, Durations]) -> BindEnd:
+        """A pending bind has come to its conclusion."""
+        self._no_longer_pending(bind)
+        conclusion, durations = result
+        own_code = replies.result_code(conclusion)
+        code = conclusion.primary_code if own_code is None else own_code
+        self._record(bind.request, conclusion, bind.client, code, durations)
+        return BindEnd(
+            replies.reply(bind.request.message_id, conclusion), conclusion.verdict is Verdict.ACCEPTED
+        )
+
+    def left(self, bind: PendingBind) -> None:
+        """The client of a pending bind has left."""
+        self._no_longer_pending(bind)
+        durations = self._at_once(bind.began)
+        self._observer.client_left(self.policy.listener, durations.total)
+        self._record(
+            bind.request, Conclusion(Verdict.REJECTED, Reason.CLIENT_LEFT), bind.client, None, durations
+        )
+
+    def _no_longer_pending(self, bind: PendingBind) -> None:
+        self._pending.discard(bind)
+        self._observer.bind_pending(self.policy.listener, -1)
+
+    def _refuse(self, request: BindRequest, refused: Refused, client: Address, began: float) -> BindEnd:
+        conclusion = Conclusion(Verdict.REJECTED, refused.reason)
+        self._record(request, conclusion, client, refused.result_code, self._at_once(began))
+        return BindEnd(replies.refusal(request.message_id, refused), bound=False)
+
+    def _at_once(self, began: float) -> Durations:
+        return Durations(total=self._clock() - began)
+
+    def _record(
+        self,
+        request: BindRequest,
+        conclusion: Conclusion,
+        client: Address,
+        code: int | None,
+        durations: Durations,
+    ) -> None:
+        record = record_of(
+            conclusion,
+            bind_id=secrets.token_hex(8),
+            name=request.name.decode(errors="replace"),
+            policy=self.policy,
+            client=client,
+            result_code=code,
+            durations=durations,
+        )
+        self._audit.write(record)
+        self._observer.bind_ended(record)
+        result = conclusion.second_factor
+        if result is None or not fail_mode.is_asked(result.outcome):
+            return
+        accepted = conclusion.verdict is Verdict.ACCEPTED
+        decision = "reject" if not accepted else "accept" if conclusion.offline is None else "offline_code"
+        self._observer.fail_mode_decided(self.policy.listener, self.policy.fail_mode.value, decision)
+        if accepted:
+            _log.warning(
+                "listener %s: %s logged in by fail mode %s without Duo (%s: %s)",
+                self.policy.listener,
+                record.dn,
+                record.fail_mode.value,
+                result.outcome.value,
+                result.detail,
+            )
+
+
+class PendingBind:
+    """One bind that waits for the directory, a look-up or Duo."""
+
+    def __init__(
+        self,
+        binds: Binds,
+        request: BindRequest,
+        examined: SimpleBind,
+        ports: BindPorts,
+        client: Address,
+        began: float,
+        ended: Callable[[BindEnd], None],
+    ) -> None:
+        self.request = request
+        self.examined = examined
+        self.ports = ports
+        self.client = client
+        self.began = began
+        self._binds = binds
+        self._ended = ended
+        self._is_over = False
+        binds.started(self)
+        self._task = run_soon(binds.run(self), self._done)
+
+    def cancel(self) -> None:
+        """The client has left: nobody waits for the answer any more."""
+        if not self._is_over:
+            self._is_over = True
+            self._task.cancel()
+            self._binds.left(self)
+
+    def _done(self, task: asyncio.Task[tuple[Conclusion, Durations]]) -> None:
+        if self._is_over:
+            if not task.cancelled():
+                task.exception()
+            return
+        self._is_over = True
+        if task.cancelled() or task.exception() is not None:
+            # `perform` catches everything; this is for what breaks `perform` itself.
+            _log.error("a bind was broken off; it is rejected")
+            conclusion = Conclusion(Verdict.REJECTED, Reason.INTERNAL_ERROR, detail="the bind was broken off")
+            self._ended(self._binds.finished(self, (conclusion, Durations())))
+        else:
+            self._ended(self._binds.finished(self, task.result()))

@@ -1,0 +1,293 @@
+"""What flows between a session and its directory connection, raw, in both directions.
+
+Owns the session's directory connection: taken at the first need, kept while the identity on it is the
+session's, closed on any doubt. It must not know verdicts of binds, nor decode anything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from twisted.internet.interfaces import IPushProducer
+from zope.interface import implementer
+
+from ldapproxy.ldap.framing import Frame, Head
+from ldapproxy.net.bridge import run_soon
+from ldapproxy.net.pressure import Cause, ClientReading, DirectoryPace
+from ldapproxy.net.servers import Directory, DirectoryUnavailable
+from ldapproxy.net.transport import Transport
+from ldapproxy.net.upstream import DirectoryConnection
+
+# Answers of our own that may wait for the end of a message of the directory before the client is read no
+# further.
+_WAITING_ANSWERS = 100
+
+
+class RelayEvents(Protocol):
+    """What the relay tells its session's connection (`server.ClientConnection`)."""
+
+    def directory_answered(self, size: int, heads: list[Head]) -> bool:
+        """So many bytes came, and these messages began in them; False refuses them."""
+
+    def directory_gone(self, why: str, *, within_message: bool) -> None:
+        """The directory connection closed by itself, or misbehaved.
+
+        `within_message` tells that the client got only a part of a message: nothing can follow it.
+        """
+
+    def directory_unreachable(self, unsent: list[Frame], why: str) -> None:
+        """No connection could be made; these requests were not sent."""
+
+
+@implementer(IPushProducer)
+class Relay:
+    """The relay of one session, and the producer of its client's transport.
+
+    Args:
+        directory: where connections come from.
+        client: the client's transport.
+        events: who is told.
+        buffered: bytes that may wait while a connection is being made.
+    """
+
+    def __init__(self, directory: Directory, client: Transport, events: RelayEvents, buffered: int) -> None:
+        self._directory = directory
+        self._client = client
+        self._events = events
+        self._buffered = buffered
+        self._reading = ClientReading(client)
+        self._connection: DirectoryConnection | None = None
+        self._connecting: asyncio.Task[DirectoryConnection] | None = None
+        self._leftover: _Leftover | None = None
+        self._unsent: list[Frame] = []
+        self._unsent_bytes = 0
+        self._own_answers: list[bytes] = []
+        self._client_is_slow = False
+        self._is_closed = False
+        client.registerProducer(self, True)
+
+    # Towards the directory.
+
+    def send(self, frame: Frame) -> bool:
+        """Sends a request, as soon as there is a connection.
+
+        Returns:
+            False when too much waits for a connection already.
+        """
+        if self._connection is not None and self._connecting is None:
+            self._connection.write(frame.raw)
+            return True
+        self._unsent.append(frame)
+        self._unsent_bytes += len(frame.raw)
+        if self._connecting is None:
+            self._connecting = run_soon(self.begin_bind(), self._connected)
+        return self._unsent_bytes <= self._buffered
+
+    async def begin_bind(self) -> DirectoryConnection:
+        """The connection on which a bind can travel, silent now; a new one if there is none.
+
+        Raises:
+            DirectoryUnavailable: no server could be reached.
+        """
+        if self._leftover is not None:
+            await self._leftover.gone
+        if self._connection is None:
+            connection = await self._directory.connect()
+            if self._is_closed:
+                connection.abort("the client has gone")
+                raise DirectoryUnavailable("the client has gone")
+            self._connection = connection
+            connection.transport.registerProducer(DirectoryPace(self._reading), True)
+            if self._client_is_slow:
+                connection.transport.pauseProducing()
+        return self._connection
+
+    def suspend(self) -> None:
+        """A bind has arrived: no answer to anything older may come from now on.
+
+        A message of which the client has a part already is still brought to its end.
+        """
+        self._forget_unsent()
+        connection = self._connection
+        if connection is None:
+            return
+        rest = connection.rest_of_message
+        if rest:
+            self._connection = None
+            self._leftover = _Leftover(self, connection, rest)
+        elif not connection.stop_relaying():
+            self.drop("the beginning of a further answer was there already")
+
+    def resume(self) -> bool:
+        """Relay what comes from now on.
+
+        Returns:
+            False when the connection has gone in the meantime.
+        """
+        if self._connection is None or not self._connection.relay_to(self):
+            self.drop("the directory connection was lost while the bind was pending")
+            return False
+        return True
+
+    def drop(self, why: str) -> None:
+        """Closes the directory connection, if there is one, at once."""
+        self._forget_unsent()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            _close(connection, why)
+            self._reading.release(Cause.DIRECTORY_SLOW)
+
+    def close(self) -> None:
+        """The session is over."""
+        self._is_closed = True
+        self._own_answers.clear()
+        self.drop("the session is over")
+        if self._leftover is not None:
+            self._leftover.give_up()
+
+    # Towards the client.
+
+    @property
+    def at_boundary(self) -> bool:
+        """True when the client has no message only in part."""
+        return self._leftover is None and (self._connection is None or not self._connection.rest_of_message)
+
+    def answer(self, raw: bytes) -> None:
+        """Sends an answer of our own, between two messages of the directory."""
+        if self.at_boundary:
+            self._client.write(raw)
+        else:
+            self._own_answers.append(raw)
+        if self._client_is_slow or len(self._own_answers) > _WAITING_ANSWERS:
+            # Or a client that asks for refusals and never reads them would fill our memory.
+            self._reading.hold(Cause.ANSWERS_WAIT)
+
+    def from_directory(self, data: bytes, heads: list[Head]) -> None:
+        """Bytes of the directory (`upstream.Sink`)."""
+        if not self._events.directory_answered(len(data), heads):
+            self._gone("the directory answered what nobody had asked")
+            return
+        if data:
+            self._client.write(data)
+        if self._own_answers and self.at_boundary:
+            self._write_own_answers()
+
+    def directory_lost(self) -> None:
+        """The directory connection closed (`upstream.Sink`)."""
+        self._gone("the directory closed the connection")
+
+    def leftover_ended(self, *, whole: bool) -> None:
+        """The message that was half through when a bind arrived has reached its end, or never will."""
+        self._leftover = None
+        if whole:
+            self._write_own_answers()
+        elif not self._is_closed:
+            self._events.directory_gone(
+                "the directory closed the connection within a message", within_message=True
+            )
+
+    # IPushProducer: the client's transport asks for less or more.
+
+    def pauseProducing(self) -> None:
+        """The client reads too slowly: stop reading the directory."""
+        self._client_is_slow = True
+        if self._producing is not None:
+            self._producing.transport.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """The client has caught up."""
+        self._client_is_slow = False
+        if self._producing is not None and self._producing.is_open:
+            self._producing.transport.resumeProducing()
+        if not self._own_answers:
+            self._reading.release(Cause.ANSWERS_WAIT)
+
+    def stopProducing(self) -> None:
+        """The client's transport is gone; `close` follows from there."""
+
+    @property
+    def _producing(self) -> DirectoryConnection | None:
+        return self._connection if self._leftover is None else self._leftover.connection
+
+    def _connected(self, task: asyncio.Task[DirectoryConnection]) -> None:
+        if task.cancelled() or self._connecting is not task:
+            # Given up; whatever it ended with concerns nobody.
+            if not task.cancelled():
+                task.exception()
+            return
+        self._connecting = None
+        unsent, self._unsent, self._unsent_bytes = self._unsent, [], 0
+        error = task.exception()
+        if error is not None:
+            why = str(error) if isinstance(error, DirectoryUnavailable) else type(error).__name__
+            self._events.directory_unreachable(unsent, why)
+        elif not self.resume():
+            self._events.directory_unreachable(unsent, "the directory closed the connection")
+        else:
+            for frame in unsent:
+                self.send(frame)
+
+    def _gone(self, why: str) -> None:
+        within_message = not self.at_boundary
+        self.drop(why)
+        if not within_message:
+            self._write_own_answers()
+        self._events.directory_gone(why, within_message=within_message)
+
+    def _forget_unsent(self) -> None:
+        self._unsent.clear()
+        self._unsent_bytes = 0
+        connecting, self._connecting = self._connecting, None
+        if connecting is not None:
+            connecting.cancel()
+
+    def _write_own_answers(self) -> None:
+        answers, self._own_answers = self._own_answers, []
+        if not self._is_closed:
+            for raw in answers:
+                self._client.write(raw)
+        if not self._client_is_slow:
+            self._reading.release(Cause.ANSWERS_WAIT)
+
+    def pass_on(self, data: bytes) -> None:
+        """Bytes of a message that is being brought to its end."""
+        self._client.write(data)
+
+
+class _Leftover:
+    """A connection whose current message is still passed on, and nothing behind it; then it is closed."""
+
+    def __init__(self, relay: Relay, connection: DirectoryConnection, rest: int) -> None:
+        self._relay = relay
+        self._rest = rest
+        self.connection = connection
+        self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        connection.pass_to(self)
+
+    def from_directory(self, data: bytes, heads: list[Head]) -> None:
+        """Bytes of the directory: the rest of the message, and perhaps what is not to be passed on."""
+        part = data[: self._rest]
+        self._rest -= len(part)
+        self._relay.pass_on(part)
+        if not self._rest:
+            self._end()
+
+    def directory_lost(self) -> None:
+        """The connection closed within the message."""
+        self._end()
+
+    def give_up(self) -> None:
+        """The session is over."""
+        self._end()
+
+    def _end(self) -> None:
+        _close(self.connection, "a bind has replaced the identity on it")
+        if not self.gone.done():
+            self.gone.set_result(None)
+        self._relay.leftover_ended(whole=not self._rest)
+
+
+def _close(connection: DirectoryConnection, why: str) -> None:
+    connection.transport.unregisterProducer()
+    connection.abort(why)

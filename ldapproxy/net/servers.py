@@ -1,0 +1,177 @@
+"""The servers of one directory: which to try next, and how a connection to it is made.
+
+Owns failover and the memory of which server is down. It must not know what a connection is used for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import cast
+
+from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.interfaces import (
+    IAddress,
+    IOpenSSLClientConnectionCreator,
+    IReactorTime,
+    IStreamClientEndpoint,
+)
+from twisted.internet.protocol import Factory
+
+from ldapproxy.net.bridge import wait_for
+from ldapproxy.net.ports import Observer
+from ldapproxy.net.settings import UpstreamServer, UpstreamSettings
+from ldapproxy.net.tls import client_options
+from ldapproxy.net.upstream import DirectoryConnection, DirectoryLost
+
+_log = logging.getLogger(__name__)
+
+# How long a server that failed is passed over while another one works. Short enough that a restarted first
+# server is in use again soon, long enough that its connect time-out is paid by one login in this time and not
+# by each.
+_REST = 10.0
+
+
+class DirectoryUnavailable(Exception):
+    """No server of the directory could be reached; the message says why for each."""
+
+
+class _Connections(Factory):
+    """Makes the protocol of one connection to one server."""
+
+    noisy = False
+
+    def __init__(self, server: str) -> None:
+        self._server = server
+
+    def buildProtocol(self, addr: IAddress | None) -> DirectoryConnection:
+        """A connection that nobody has used."""
+        return DirectoryConnection(self._server)
+
+
+class Directory:
+    """One directory with its servers.
+
+    Args:
+        settings: servers and time-outs.
+        reactor: Twisted's reactor.
+        observer: is told which servers are up.
+
+    Raises:
+        TlsError: `ca_file` cannot be used.
+    """
+
+    def __init__(self, settings: UpstreamSettings, reactor: IReactorTime, observer: Observer) -> None:
+        self.name = settings.name
+        self.response_timeout = settings.response_timeout
+        self._settings = settings
+        self._reactor = reactor
+        self._observer = observer
+        self._clock: Callable[[], float] = reactor.seconds
+        self._down_until: dict[UpstreamServer, float] = {}
+        self._up: dict[UpstreamServer, bool] = {}
+        self._options: dict[UpstreamServer, IOpenSSLClientConnectionCreator] = {
+            server: client_options(server.host, settings.ca_file)
+            for server in settings.servers
+            if server.ldaps or settings.start_tls
+        }
+
+    @property
+    def is_reachable(self) -> bool:
+        """True when at least one server answered the last time it was tried."""
+        return any(self._up.values())
+
+    @property
+    def servers_up(self) -> dict[str, bool]:
+        """Each server that was tried, by URL, and whether it answered the last time."""
+        return {server.url: up for server, up in self._up.items()}
+
+    async def connect(self) -> DirectoryConnection:
+        """A new connection, TLS up, nobody bound on it.
+
+        Raises:
+            DirectoryUnavailable: no server could be reached.
+        """
+        complaints = []
+        for server in self._in_order():
+            try:
+                return await self._connect_to(server)
+            except DirectoryLost as error:
+                complaints.append(f"{server.url}: {error}")
+        raise DirectoryUnavailable("; ".join(complaints))
+
+    async def probe(self) -> None:
+        """Tries every server that is not known to be up, and at least one; for readiness and metrics."""
+        for server in self._settings.servers:
+            if self._up.get(server) and len(self._settings.servers) > 1:
+                continue
+            try:
+                connection = await self._connect_to(server)
+            except DirectoryLost:
+                continue
+            connection.abort("only a probe")
+
+    def _in_order(self) -> list[UpstreamServer]:
+        """As configured, resting ones last: a memory must not refuse a login."""
+        now = self._clock()
+        return sorted(self._settings.servers, key=lambda server: self._down_until.get(server, 0.0) > now)
+
+    async def _connect_to(self, server: UpstreamServer) -> DirectoryConnection:
+        try:
+            connection = await self._open(server)
+        except DirectoryLost as error:
+            self._note(server, up=False, why=str(error))
+            raise
+        self._note(server, up=True)
+        return connection
+
+    async def _open(self, server: UpstreamServer) -> DirectoryConnection:
+        timeout = self._settings.connect_timeout
+        endpoint: IStreamClientEndpoint = HostnameEndpoint(
+            self._reactor, server.host, server.port, timeout=timeout
+        )
+        if server.ldaps:
+            endpoint = wrapClientTLS(self._options[server], endpoint)
+        connection: DirectoryConnection | None = None
+        try:
+            async with asyncio.timeout(timeout):
+                connection = cast(
+                    DirectoryConnection, await wait_for(endpoint.connect(_Connections(server.url)))
+                )
+                if server.ldaps:
+                    await connection.wait_secured(timeout)
+                elif self._settings.start_tls:
+                    await connection.start_tls(self._options[server], timeout)
+        except TimeoutError:
+            _discard(connection)
+            raise DirectoryLost(f"no connection within {timeout:.3g} s") from None
+        except DirectoryLost:
+            _discard(connection)
+            raise
+        except asyncio.CancelledError:
+            _discard(connection)
+            raise
+        except Exception as error:
+            # Twisted's many connection errors (refused, unreachable, no such name) all mean the same here.
+            _discard(connection)
+            raise DirectoryLost(str(error) or type(error).__name__) from None
+        return connection
+
+    def _note(self, server: UpstreamServer, *, up: bool, why: str = "") -> None:
+        if up:
+            self._down_until.pop(server, None)
+        else:
+            self._down_until[server] = self._clock() + _REST
+        if self._up.get(server) is not up:
+            if up:
+                _log.info("directory %s: %s is up", self.name, server.url)
+            else:
+                _log.warning("directory %s: %s is down: %s", self.name, server.url, why)
+        self._up[server] = up
+        self._observer.directory_up(self.name, server.url, up)
+
+
+def _discard(connection: DirectoryConnection | None) -> None:
+    if connection is not None:
+        connection.abort("not needed any more")
