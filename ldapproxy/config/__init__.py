@@ -1,1 +1,24 @@
-"""config"""
+"""The roof: the configuration file becomes each floor's own settings, or a list of everything wrong with it.
+
+The result and the way to it:
+
+    load            the top level of the file, and what holds between its sections; `load()` is the way in
+    configuration   the result: settings of every consumer, side by side
+    describe        the result in words, for a reviewer; describe_listener and paragraphs are its parts
+
+Sections of the file, with keys, defaults and bounds:
+
+    directories, duo, listeners, services
+    listener_tls, listener_values, exemptions, limits     parts of a listener
+    reserved        keys of features that are not built yet: refused, never ignored
+
+What they are read with:
+
+    sections        one map, key by key: defaults, required keys, unknown keys
+    values          text, booleans, numbers, durations, sizes, choices, lists
+    addresses       URLs, hosts, networks        names           DNs, attributes, OIDs, filters
+    files           files, and who can read them certificates    PEM files
+    secret_sources  x, x_file, x_env
+    document        YAML as a tree that knows its lines
+    problems        `file:line: path: problem`, and ConfigurationError that carries them all
+"""

@@ -1,0 +1,114 @@
+"""The configuration in words, for the person who has to vouch for it.
+
+Owns the text of `check-config`, apart from what it says about each listener (`describe_listener.py`). It must
+not know the file. No secret is in it.
+"""
+
+from __future__ import annotations
+
+from ldapproxy.config.configuration import Configuration, DirectorySettings
+from ldapproxy.config.describe_listener import describe_listener
+from ldapproxy.config.paragraphs import Paragraph, render
+from ldapproxy.config.values import show_duration
+from ldapproxy.duo.settings import DuoSettings
+from ldapproxy.observe.settings import AuditToFile, AuditToStdout, AuditToSyslog
+from ldapproxy.web.settings import AdminSettings
+
+
+def describe(configuration: Configuration) -> str:
+    """What each listener asks of whom, where directories and Duo are, and what deserves a second look."""
+    parts = [
+        describe_listener(listener, configuration.directory_of(listener), configuration.duo_of(listener))
+        for listener in configuration.listeners
+    ]
+    parts += [_directory(directory) for directory in configuration.directories]
+    parts += [_duo(duo) for duo in configuration.duo]
+    parts.append(_operation(configuration))
+    parts.append(_warnings(configuration))
+    return "\n\n".join(parts) + "\n"
+
+
+def _directory(directory: DirectorySettings) -> str:
+    upstream, lookup = directory.upstream, directory.lookup
+    servers = [server.url for server in upstream.servers]
+    encrypted = [server.url for server in upstream.servers if server.ldaps or upstream.start_tls]
+    plain = [server.url for server in upstream.servers if not server.ldaps and not upstream.start_tls]
+    where = [f"Servers, in the order of failover: {', '.join(servers)}."]
+    if encrypted:
+        trust = f"the authorities in {upstream.ca_file}" if upstream.ca_file else "those of the system"
+        start = " (after StartTLS)" if upstream.start_tls else ""
+        where.append(f"TLS{start} to {', '.join(encrypted)}; certificates are verified against {trust}.")
+    if plain:
+        where.append(f"Clear text to {', '.join(plain)}.")
+    where.append(
+        f"A server has {show_duration(upstream.connect_timeout)} to be connected, "
+        f"and {show_duration(upstream.response_timeout)} to answer; logins get 52 (unavailable) when none does."
+    )
+    condition = f" that meet {lookup.search_filter}" if lookup.search_filter else ""
+    remembered = f"remembered for {show_duration(lookup.cache)}" if lookup.cache else "never remembered"
+    return render(
+        f"Directory {directory.name}",
+        [
+            Paragraph("Where", where),
+            Paragraph(
+                "Look-ups",
+                [
+                    f"{lookup.service_account} reads entries{condition} below {lookup.base_dn}: "
+                    f"{lookup.username_attribute} and groups. What it found is {remembered}."
+                ],
+            ),
+        ],
+    )
+
+
+def _duo(duo: DuoSettings) -> str:
+    trust = f"the authorities in {duo.ca_file}" if duo.ca_file else "the authorities of the certifi package"
+    way = f" through the HTTP proxy {duo.http_proxy}" if duo.http_proxy else ""
+    return render(
+        f"Duo application {duo.name}",
+        [
+            Paragraph(
+                "Where",
+                [
+                    f"https://{duo.api_host}:{duo.port}{way}, integration key {duo.integration_key}; "
+                    f"its certificate is verified against {trust}.",
+                    f"Duo has {show_duration(duo.connect_timeout)} to be connected, and "
+                    f"{show_duration(duo.response_timeout)} to answer; it is pinged every "
+                    f"{show_duration(duo.ping_interval)}.",
+                ],
+            )
+        ],
+    )
+
+
+def _operation(configuration: Configuration) -> str:
+    match configuration.log.audit:
+        case AuditToStdout():
+            audit = "standard output"
+        case AuditToSyslog():
+            audit = "syslog"
+        case AuditToFile(path):
+            audit = str(path)
+    return render(
+        "Operation",
+        [
+            Paragraph(
+                "Log", [f"{configuration.log.level.value} and above to standard error; audit log to {audit}."]
+            ),
+            Paragraph("Admin", [_admin(configuration.admin)]),
+        ],
+    )
+
+
+def _admin(admin: AdminSettings | None) -> str:
+    if admin is None:
+        return "No metrics, health or status page: there is no admin address."
+    host = f"[{admin.host}]" if ":" in admin.host else admin.host
+    return f"Metrics, health and status at http://{host}:{admin.port}, for whoever can reach it."
+
+
+def _warnings(configuration: Configuration) -> str:
+    if not configuration.warnings:
+        return "No warnings."
+    # One a line, unwrapped, in the form that editors and log searches know.
+    return "\n".join(["Warnings", *(f"  {warning}" for warning in configuration.warnings)])

@@ -1,0 +1,59 @@
+"""`limits:` of a listener.
+
+Owns their defaults and bounds. It must not know how they are enforced.
+"""
+
+from __future__ import annotations
+
+from ldapproxy.config import values
+from ldapproxy.config.sections import Section
+from ldapproxy.net.settings import Limits
+
+_MANY = 1_000_000
+_COUNT = "fewer serve nobody, and more do not fit into one process"
+_KIB, _MIB = 1 << 10, 1 << 20
+
+
+def read_limits(section: Section) -> Limits:
+    """The limits of one listener; what is not given has its default."""
+    limits = Limits(
+        connections=section.read("connections", values.integer(1, _MANY, _COUNT), default=10_000),
+        # Off: one address is often one application with all its users behind it.
+        connections_per_client=section.read(
+            "connections_per_client", values.integer(0, _MANY, f"{_COUNT}; 0 is off"), default=0
+        ),
+        pending_binds=section.read("pending_binds", values.integer(1, _MANY, _COUNT), default=5000),
+        outstanding=section.read("outstanding", values.integer(1, _MANY, _COUNT), default=1000),
+        buffered=section.read(
+            "buffered",
+            values.size(4 * _KIB, 64 * _MIB, "it holds the requests of one session during a bind, in memory"),
+            default=256 * _KIB,
+        ),
+        message_size=section.read(
+            "message_size",
+            values.size(
+                64 * _KIB, 256 * _MIB, "an anonymous session may send 64KiB, and all of it is memory"
+            ),
+            default=4 * _MIB,
+        ),
+        idle_timeout=section.read(
+            "idle_timeout",
+            values.duration(1, 7 * 86400, "a session that nobody uses holds a connection at both ends"),
+            default=3600.0,
+        ),
+        handshake_timeout=section.read(
+            "handshake_timeout",
+            values.duration(0.1, 300, "a client that says nothing holds a connection"),
+            default=10.0,
+        ),
+    )
+    section.finish()
+
+    for key, count in (
+        ("connections_per_client", limits.connections_per_client),
+        ("pending_binds", limits.pending_binds),
+    ):
+        # A session has one bind at a time, so neither can exceed the number of sessions.
+        if section.given(key) and count > limits.connections:
+            section.warn_without_effect(key, f"there are never more than {limits.connections} connections")
+    return limits

@@ -1,0 +1,114 @@
+"""Reads a configuration file into each consumer's own settings.
+
+Owns the top level of the file, and what holds between its sections: references, addresses in use twice,
+parts that nobody uses. It must not know the keys of a section.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from ldapproxy.config import document, files, names, reserved
+from ldapproxy.config.addresses import Endpoint, overlap
+from ldapproxy.config.configuration import Configuration
+from ldapproxy.config.directories import read_directory
+from ldapproxy.config.duo import read_duo
+from ldapproxy.config.files import Surroundings
+from ldapproxy.config.listeners import Neighbours, read_listener
+from ldapproxy.config.problems import ConfigurationError, Report, in_order
+from ldapproxy.config.sections import Section
+from ldapproxy.config.services import read_admin, read_log
+from ldapproxy.net.settings import ListenerSettings
+from ldapproxy.web.settings import AdminSettings
+
+
+def load(path: Path, environment: Mapping[str, str]) -> Configuration:
+    """Reads the file, and the secrets and certificates that it names. Touches no network.
+
+    Args:
+        path: the configuration file; relative paths in it start at its folder.
+        environment: where the keys `x_env` look.
+
+    Raises:
+        ConfigurationError: with every problem that was found.
+    """
+    tree = document.read(path)
+    report = Report()
+    surroundings = Surroundings(
+        folder=path.parent,
+        environment=environment,
+        report=report,
+        is_exposed=files.others_can_read(path),
+    )
+    top = Section(tree, report, reserved.DOCUMENT)
+    directory_sections = _named(top, "directories", "directory", reserved.DIRECTORY)
+    duo_sections = _named(top, "duo", "Duo application")
+    listener_sections = _named(top, "listeners", "listener", reserved.LISTENER)
+
+    directories = {
+        name: read_directory(name, section, surroundings) for name, section in directory_sections.items()
+    }
+    duo = {name: read_duo(name, section, surroundings) for name, section in duo_sections.items()}
+    neighbours = Neighbours(
+        directories={name: found.lookup.base_dn if found else None for name, found in directories.items()},
+        duo=frozenset(duo),
+    )
+    listeners = {
+        name: read_listener(name, section, neighbours, surroundings)
+        for name, section in listener_sections.items()
+    }
+    admin = read_admin(top.section("admin")) if top.given("admin") else None
+    log = read_log(top.section("log"), surroundings)
+    top.finish()
+
+    good = [listener for listener in listeners.values() if listener is not None]
+    _check_addresses(good, admin, listener_sections, top)
+    if len(good) == len(listeners):
+        _warn_about_unused(directory_sections, {listener.directory for listener in good})
+        _warn_about_unused(duo_sections, {listener.duo for listener in good})
+    if report.errors:
+        raise ConfigurationError(report.errors)
+    return Configuration(
+        path=path,
+        directories=tuple(found for found in directories.values() if found is not None),
+        duo=tuple(found for found in duo.values() if found is not None),
+        listeners=tuple(good),
+        admin=None if admin is None else AdminSettings(host=admin.host, port=admin.port),
+        log=log,
+        warnings=in_order(report.warnings),
+    )
+
+
+def _named(
+    top: Section, key: str, what: str, reserved_keys: reserved.Reserved = reserved.NOTHING
+) -> dict[str, Section]:
+    """The sections under one of the keys that hold names."""
+    sections = top.entries(key, what, reserved_keys)
+    for name, section in sections.items():
+        if not names.is_section_name(name):
+            section.refuse("must have a name of letters, digits, dots, hyphens and underscores, at most 63")
+    return sections
+
+
+def _check_addresses(
+    listeners: list[ListenerSettings], admin: Endpoint | None, sections: Mapping[str, Section], top: Section
+) -> None:
+    """Refuses two sockets on one address. [::] takes IPv4 as well, 0.0.0.0 all of IPv4."""
+    taken: list[tuple[Endpoint, str]] = []
+    for listener in listeners:
+        endpoint = Endpoint("ldaps" if listener.ldaps else "ldap", listener.host, listener.port)
+        for other, name in taken:
+            if overlap(endpoint, other):
+                sections[listener.name].error("url", f"listener {name} has this address and port already")
+        taken.append((endpoint, listener.name))
+    if admin is not None:
+        for other, name in taken:
+            if overlap(admin, other):
+                top.section("admin").error("url", f"listener {name} has this address and port already")
+
+
+def _warn_about_unused(sections: Mapping[str, Section], used: set[str]) -> None:
+    for name, section in sections.items():
+        if name not in used:
+            section.warn_whole("has no effect: no listener uses it")
