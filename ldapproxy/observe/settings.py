@@ -1,4 +1,7 @@
-"""What is logged, and where to. Owns the frozen settings of `observe`; must not know the configuration file."""
+"""What is logged, and where to.
+
+Owns the frozen settings of `observe`; must not know the configuration file.
+"""
 
 from __future__ import annotations
 
