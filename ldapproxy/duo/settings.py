@@ -1,8 +1,11 @@
-"""What `duo:` says about one Duo application. Owns the frozen settings; must not know the configuration file."""
+"""What `duo:` says about one Duo application.
+
+Owns the frozen settings; must not know the configuration file.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ldapproxy.secret import Secret
@@ -19,7 +22,8 @@ class DuoSettings:
         integration_key: Duo's integration key; public, but not interesting in logs.
         secret_key: Duo's secret key.
         ca_file: PEM file of trusted authorities; None means certifi's.
-        http_proxy: URL of an HTTP proxy (CONNECT); None means a direct connection. The environment is never asked.
+        http_proxy: URL of an HTTP proxy (CONNECT); None means a direct connection. The environment is never
+            asked.
         connect_timeout: for TCP and TLS to be up.
         response_timeout: for ping, check, preauth, the start of a push, and the first auth_status.
         ping_interval: between two background pings.
@@ -31,7 +35,7 @@ class DuoSettings:
     integration_key: str
     secret_key: Secret
     ca_file: Path | None
-    http_proxy: str | None
+    http_proxy: str | None = field(repr=False)  # may carry a password
     connect_timeout: float
     response_timeout: float
     ping_interval: float
