@@ -1,0 +1,83 @@
+"""Dependencies: each with its reason, each locked, the locks free of this or that machine's configuration."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from tests.house.files import ROOT
+
+PYPROJECT = ROOT / "pyproject.toml"
+PROJECT = tomllib.loads(PYPROJECT.read_text())
+LOCKS = sorted((ROOT / "lock").glob("*.txt"))
+
+
+def requirements(*extras: str) -> list[Requirement]:
+    """What pyproject.toml asks for, with the extras named."""
+    lines = list(PROJECT["project"]["dependencies"])
+    for extra in extras:
+        lines += PROJECT["project"]["optional-dependencies"][extra]
+    return [Requirement(line) for line in lines if not line.startswith("ldapproxy[")]
+
+
+def pins(lock: Path) -> dict[str, list[Requirement]]:
+    """The releases that a lock file names, by package; more than one where they differ between Pythons."""
+    found: dict[str, list[Requirement]] = {}
+    for line in lock.read_text().splitlines():
+        if line and not line.startswith(("#", " ")):
+            pin = Requirement(line.rstrip("\\ "))
+            found.setdefault(canonicalize_name(pin.name), []).append(pin)
+    return found
+
+
+def test_every_dependency_has_a_reason() -> None:
+    reasons = dict(re.findall(r'^ +"([^"]+)",? *(# \S.*)?$', PYPROJECT.read_text(), flags=re.MULTILINE))
+    wanted = [
+        *PROJECT["project"]["dependencies"],
+        *(line for extra in PROJECT["project"]["optional-dependencies"].values() for line in extra),
+    ]
+    assert not [line for line in wanted if not line.startswith("ldapproxy[") and not reasons.get(line)]
+
+
+@pytest.mark.parametrize(("lock", "extras"), [("runtime", ()), ("demo", ("demo",)), ("dev", ("demo", "dev"))])
+def test_the_lock_answers_pyproject(lock: str, extras: tuple[str, ...]) -> None:
+    locked = pins(ROOT / "lock" / f"{lock}.txt")
+    unmet = [
+        str(wanted)
+        for wanted in requirements(*extras)
+        if not any(
+            wanted.specifier.contains(str(pin.specifier).removeprefix("=="))
+            for pin in locked.get(canonicalize_name(wanted.name), [])
+        )
+    ]
+    assert not unmet, f"lock/{lock}.txt lacks {', '.join(unmet)}; run `make lock`"
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
+def test_every_locked_release_has_hashes(lock: Path) -> None:
+    blocks = re.split(r"\n(?=\S)", lock.read_text())
+    bare = [block.splitlines()[0] for block in blocks if "==" in block and "--hash=sha256:" not in block]
+    assert not bare
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
+def test_a_lock_names_no_host_and_no_path(lock: Path) -> None:
+    """Whoever installs from it decides on the index."""
+    odd = [
+        line
+        for line in lock.read_text().splitlines()
+        if re.search(r"://|@ |--(extra-)?index|--find-links|--trusted|/(root|home|tmp|opt|work)\b", line)
+    ]
+    assert not odd
+
+
+def test_locks_agree_with_each_other() -> None:
+    whole = pins(ROOT / "lock" / "dev.txt")
+    for name in ("runtime", "demo"):
+        for package, locked in pins(ROOT / "lock" / f"{name}.txt").items():
+            assert {str(pin) for pin in locked} == {str(pin) for pin in whole[package]}
