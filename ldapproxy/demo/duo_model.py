@@ -262,3 +262,26 @@ class WaitingPush:
     ipaddr: str
     display_username: str
     seconds_left: float
+
+
+@dataclass(frozen=True, slots=True)
+class EndedLogin:
+    """An authentication that is over, as the phone page lists it.
+
+    Attributes:
+        txid: the transaction.
+        user: the user's name.
+        device: the device's name as shown to people; empty for a passcode.
+        factor: the factor that was used.
+        type: what the application called the request.
+        result: `allow` or `deny`.
+        status_msg: Duo's text for the person.
+    """
+
+    txid: str
+    user: str
+    device: str
+    factor: str
+    type: str
+    result: str
+    status_msg: str

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from enum import Enum
+from functools import lru_cache
 from urllib.parse import quote
 
 # Duo refuses requests whose date is further off than five minutes.
@@ -105,14 +106,21 @@ def _credentials(authorization: str | None) -> tuple[str, str] | None:
 
 def _is_current(date: str, now: float) -> bool:
     """Whether the RFC 2822 `date` is close enough to `now`."""
+    seconds = _seconds(date)
+    return seconds is not None and abs(seconds - now) <= TIMESTAMP_TOLERANCE
+
+
+@lru_cache(maxsize=64)  # all requests of one second carry the same text
+def _seconds(date: str) -> float | None:
+    """The RFC 2822 `date` in seconds since the epoch; None when it is no date."""
     try:
         moment = parsedate_to_datetime(date)
     except ValueError:
-        return False
+        return None
     # A date in zone "-0000", which duo_client sends, comes without a time zone; it means UTC (RFC 2822, 3.3).
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return abs(moment.timestamp() - now) <= TIMESTAMP_TOLERANCE
+    return moment.timestamp()
 
 
 def _canonical_texts(request: SignedRequest, date: str, version_2_only: bool) -> Iterator[str]:

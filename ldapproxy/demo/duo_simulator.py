@@ -57,9 +57,7 @@ class DuoSimulator:
         self.faults = Faults()
         self.integration_key = integration_key
         self.secret_key = secret_key
-        app = web.Application()
-        app.router.add_route("*", "/{path:.*}", self._serve)
-        self.listener = DuoListener(app, certificate, host, port)
+        self.listener = DuoListener(self._serve, certificate, host, port)
         self._endpoints: dict[tuple[str, str], Callable[[Parameters], Awaitable[object]]] = {
             ("GET", "check"): self._check,
             ("POST", "preauth"): self._preauth,
@@ -87,7 +85,7 @@ class DuoSimulator:
         host = f"[{self.listener.host}]" if ":" in self.listener.host else self.listener.host
         return f"{host}:{self.listener.port}"
 
-    async def _serve(self, request: web.Request) -> web.StreamResponse:
+    async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answers one call, or spoils the answer."""
         body = await request.read()
         try:
@@ -143,7 +141,7 @@ class DuoSimulator:
         return self.duo.accounts.enroll_status(parameters)
 
     async def _spoil(
-        self, fault: Fault, request: web.Request, answer: Callable[[], Awaitable[web.Response]]
+        self, fault: Fault, request: web.BaseRequest, answer: Callable[[], Awaitable[web.Response]]
     ) -> web.StreamResponse:
         """Carries out a fault."""
         if fault.delay:
@@ -177,13 +175,13 @@ class DuoSimulator:
                 return web.Response()
 
 
-def _cut(request: web.Request) -> None:
+def _cut(request: web.BaseRequest) -> None:
     """Ends the connection of a request without a word."""
     if request.transport is not None:
         request.transport.close()
 
 
-def _signed_request(request: web.Request, body: bytes) -> tuple[SignedRequest, Parameters]:
+def _signed_request(request: web.BaseRequest, body: bytes) -> tuple[SignedRequest, Parameters]:
     """The request as its signature sees it, and the parameters of query and body together.
 
     Raises:

@@ -6,6 +6,7 @@ Owns the transactions, their timers and those who wait for news. It must not kno
 from __future__ import annotations
 
 import asyncio
+import itertools
 import uuid
 from collections import deque
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from ldapproxy.demo.duo_model import (
     Answer,
     AuthRequest,
     AutomaticAnswer,
+    EndedLogin,
     Progress,
     WaitingPush,
     by_person,
@@ -130,6 +132,11 @@ class Transactions:
         oldest = list(self._waiting.values())[:most]
         return [_view(transaction, now) for transaction in oldest]
 
+    def recent(self, most: int) -> list[EndedLogin]:
+        """The transactions that ended last, the newest first, at most so many."""
+        newest = itertools.islice(reversed(self._ended_order), most)
+        return [_ended_view(self._ended[txid]) for txid in newest]
+
     def _advance(self, transaction: Transaction, progress: Progress) -> None:
         """Brings a waiting transaction a step further and tells those who wait for it."""
         transaction.progress = progress
@@ -178,4 +185,18 @@ def _view(transaction: Transaction, now: float) -> WaitingPush:
         ipaddr=request.ipaddr,
         display_username=request.display_username,
         seconds_left=max(0.0, transaction.ends_at - now),
+    )
+
+
+def _ended_view(transaction: Transaction) -> EndedLogin:
+    request = transaction.request
+    device = request.device
+    return EndedLogin(
+        txid=transaction.txid,
+        user=request.user.name,
+        device=device.display_name if device else "",
+        factor=request.factor.value,
+        type=request.type,
+        result=transaction.progress.result,
+        status_msg=transaction.progress.status_msg,
     )

@@ -43,6 +43,7 @@ class PageServer:
         self, simulator: DuoSimulator, page: PhonePage, host: str = "127.0.0.1", port: int = 0
     ) -> None:
         app = web.Application(middlewares=[_protect])
+        app.on_response_prepare.append(_add_headers)
         Control(simulator).add_routes(app.router)
         page.add_routes(app.router)
         self._page = page
@@ -74,16 +75,17 @@ class PageServer:
 
 @web.middleware
 async def _protect(request: web.Request, handler: Responder) -> web.StreamResponse:
-    """Refuses what another web page may have sent, and sets the headers that keep ours to itself."""
+    """Refuses what another web page may have sent."""
     if not _is_own_host(request.host):
         # Another site's name pointed at this address (DNS rebinding) would make its pages "same origin".
         raise web.HTTPMisdirectedRequest(text="open this page by its address, not by a name\n")
     if request.method not in ("GET", "HEAD"):
         _require_same_origin(request)
-    response = await handler(request)
-    if not response.prepared:
-        response.headers.update(_HEADERS)
-    return response
+    return await handler(request)
+
+
+async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    response.headers.update(_HEADERS)
 
 
 def _require_same_origin(request: web.Request) -> None:
