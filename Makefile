@@ -7,6 +7,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
+.NOTPARALLEL:    # pytest's closing line comes last, and pytest has workers of its own
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -62,8 +63,8 @@ lock: $(VENV)/.dev ## Write lock/ anew from pyproject.toml: make lock UPGRADE=--
 	.ci/lock $(BIN)/uv $(UPGRADE)
 
 .PHONY: audit
-audit: $(VENV)/.dev ## Ask the vulnerability database about every locked release (needs the network)
-	for list in lock/*.txt; do $(BIN)/pip-audit --disable-pip --require-hashes --requirement "$$list"; done
+audit: $(VENV)/.dev ## Ask PyPI whether a locked release is known to be vulnerable (needs the network)
+	for list in lock/*.txt; do $(BIN)/pip-audit --strict --disable-pip --require-hashes --requirement "$$list"; done
 
 .PHONY: clean
 clean: ## Remove .venv and every cache
