@@ -68,7 +68,9 @@ def choose(
         case Phone(number):
             return _numbered(Factor.PHONE, number, factors, devices)
         case Sms(number):
-            return _numbered(Factor.SMS, number, factors, devices)
+            # It sends passcodes, so who may use passcodes may ask for them.
+            sends = {Factor.SMS} if Factor.PASSCODE in factors else set()
+            return _numbered(Factor.SMS, number, factors | sends, devices)
         case Passcode(code):
             if Factor.PASSCODE not in factors:
                 return _not_allowed(Factor.PASSCODE)
