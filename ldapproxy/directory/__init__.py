@@ -1,1 +1,9 @@
-"""directory"""
+"""Look-ups with the service account: who is this entry, and which groups is it in?
+
+settings     what the configuration says about it
+entries      pure: attributes become an entry's identity and names; filters that nothing typed can change
+connection   one authenticated connection to one server: the only file that knows ldap3
+servers      which server to ask first, and which are down
+pool         kept connections, failover from one server to the next
+lookup       the port of `net`: look-ups for asyncio, with a short memory
+"""

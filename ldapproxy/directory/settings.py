@@ -1,4 +1,7 @@
-"""What `directories:` says as far as look-ups need it. Owns the frozen settings; must not know the configuration file."""
+"""What `directories:` says as far as look-ups need it.
+
+Owns the frozen settings; must not know the configuration file.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,12 @@ class LookupServer:
     host: str
     port: int
     ldaps: bool
+
+    @property
+    def url(self) -> str:
+        """The server as the configuration writes it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'ldaps' if self.ldaps else 'ldap'}://{host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
