@@ -8,7 +8,8 @@ RUN apt-get update \
 WORKDIR /srv/directory
 COPY deploy/docker/directory/slapd.conf deploy/docker/directory/people.ldif ./
 RUN mkdir data && slapadd -q -f slapd.conf -l people.ldif && chown -R 10002:10002 data
+# The certificate and key for ldaps are mounted at /certificates.
 USER 10002:10002
-EXPOSE 10389
+EXPOSE 10636
 # -d 0 keeps it in the foreground.
-CMD ["/usr/sbin/slapd", "-h", "ldap://0.0.0.0:10389/", "-f", "/srv/directory/slapd.conf", "-d", "0"]
+CMD ["/usr/sbin/slapd", "-h", "ldaps://0.0.0.0:10636/", "-f", "/srv/directory/slapd.conf", "-d", "0"]
