@@ -238,7 +238,8 @@ def _reason(cause: BaseException | None) -> str:
         case ssl.SSLCertVerificationError():
             return f": {cause.verify_message}"
         case ssl.SSLError():
-            return f": {cause.reason}" if cause.reason else ""
+            reason = getattr(cause, "reason", None)  # absent when Python made the error, not OpenSSL
+            return f": {reason}" if reason else ""
         case OSError(errno=int(number)) if number > 0:
             return f": {os.strerror(number)}"
         case _:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 import ssl
 import struct
@@ -54,14 +55,16 @@ class FaultyServer:
     Attributes:
         port: where it listens on 127.0.0.1.
         connections: how many were accepted so far.
-        open: how many are open now.
+        open: the numbers, counted from 1, of those that are open now.
+        stop: refuses new connections from now on.
         requests: the requests read so far, head and body, as they came.
     """
 
     port: int
     connections: int = 0
-    open: int = 0
+    open: set[int] = field(default_factory=set)
     requests: list[bytes] = field(default_factory=list)
+    stop: Callable[[], None] = lambda: None
 
 
 @contextlib.asynccontextmanager
@@ -78,19 +81,20 @@ async def serve(
         assert task is not None
         tasks.add(task)
         state.connections += 1
-        state.open += 1
+        number = state.connections
+        state.open.add(number)
         try:
             await behave(reader, writer)
         except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass  # the client left, or the test ended
         finally:
-            state.open -= 1
+            state.open.discard(number)
             tasks.discard(task)
             with contextlib.suppress(Exception):
                 writer.transport.abort()
 
     server = await asyncio.start_server(accepted, "127.0.0.1", 0, ssl=tls, backlog=1024)
-    state.port = server.sockets[0].getsockname()[1]
+    state.port, state.stop = server.sockets[0].getsockname()[1], server.close
     try:
         yield state
     finally:
@@ -119,8 +123,7 @@ def silent(_: FaultyServer) -> Behaviour:
     """Accepts the connection and never says a word."""
 
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read()  # until the client leaves; a handshake that hangs
-        await asyncio.Event().wait()
+        await reader.read()  # until the client leaves
 
     return behave
 
@@ -195,8 +198,45 @@ def http(
                     reset(writer)
                     return
                 if then == "hang":
-                    await asyncio.Event().wait()
+                    await reader.read()  # until the client leaves
+                    return
 
         return behave
 
     return build
+
+
+def garbles(state: FaultyServer) -> Behaviour:
+    """Reads one request inside TLS and answers with bytes that are not TLS, past the TLS layer."""
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        state.requests.append(await read_request(reader))
+        with socket.socket(fileno=os.dup(writer.get_extra_info("socket").fileno())) as below_tls:
+            below_tls.send(b"this is no TLS record, not even a bit of one")
+        await reader.read()
+
+    return behave
+
+
+def tunnel(state: FaultyServer) -> Behaviour:
+    """A good HTTP proxy: CONNECT opens a tunnel to wherever it says (RFC 9110 section 9.3.6)."""
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = await read_request(reader)
+        state.requests.append(request)
+        host, _, port = request.split(b" ")[1].decode().rpartition(":")
+        target_reader, target_writer = await asyncio.open_connection(host, int(port))
+        writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        try:
+            await asyncio.gather(_pump(reader, target_writer), _pump(target_reader, writer))
+        finally:
+            target_writer.transport.abort()
+
+    return behave
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(65536):
+        writer.write(data)
+        await writer.drain()
+    writer.close()

@@ -13,9 +13,10 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
+from typing import Any
 from urllib.parse import parse_qsl, quote
 
 from tests.support.duo_faults import HOST, Authority, Behaviour, FaultyServer, read_request, reset, serve
@@ -64,14 +65,18 @@ class Call:
 
 
 class HangUp(Exception):
-    """The server closes the connection instead of answering."""
+    """The server closes the connection instead of answering, or behind a part of the answer."""
+
+    def __init__(self, part: bytes = b"") -> None:
+        super().__init__()
+        self.part = part
 
 
 class Reset(Exception):
     """The server resets the connection instead of answering."""
 
 
-Answer = Callable[[Call], Awaitable[bytes]]
+Answer = Callable[[Call], Coroutine[Any, Any, bytes]]
 
 
 def http(status: int, body: bytes = b"", headers: str = "", length: int | None = None) -> Answer:
@@ -114,12 +119,11 @@ def fails(error: type[Exception]) -> Answer:
     return answer
 
 
-def after(seconds: float, then: Answer) -> Answer:
-    """The answer, but later."""
+def cut(part: bytes) -> Answer:
+    """A part of an answer, and then the end of the connection."""
 
-    async def answer(call: Call) -> bytes:
-        await asyncio.sleep(seconds)
-        return await then(call)
+    async def answer(_: Call) -> bytes:
+        raise HangUp(part)
 
     return answer
 
@@ -172,6 +176,10 @@ class ScriptedDuo:
     server: FaultyServer = field(default_factory=lambda: FaultyServer(0))
 
     def __post_init__(self) -> None:
+        self.answer_well()
+
+    def answer_well(self) -> None:
+        """Sets the answers of a Duo where a person with one phone approves."""
         self.will("ping", self._tell_time).will("check", self._tell_time)
         self.will("preauth", devices(PHONE))
         self.will("auth", ok(txid="45f7c92b-f45f-4862-8545-e0f58e78075a"))
@@ -210,8 +218,10 @@ class ScriptedDuo:
                 answers = self.script[call.endpoint]
                 answer = refused or (answers.pop(0) if len(answers) > 1 else answers[0])
                 try:
-                    writer.write(await answer(call))
-                except HangUp:
+                    writer.write(await _unless_left(reader, answer(call)))
+                except HangUp as end:
+                    writer.write(end.part)
+                    writer.close()
                     return
                 except Reset:
                     reset(writer)
@@ -259,6 +269,20 @@ async def scripted_duo(authority: Authority) -> AsyncIterator[ScriptedDuo]:
     duo = ScriptedDuo()
     async with serve(duo._behaviour, authority.server_context()):
         yield duo
+
+
+async def _unless_left(reader: asyncio.StreamReader, answering: Coroutine[Any, Any, bytes]) -> bytes:
+    """Waits for the answer; a client that leaves meanwhile ends the waiting."""
+    answer, left = asyncio.create_task(answering), asyncio.create_task(reader.read(1))
+    try:
+        await asyncio.wait({answer, left}, return_when=asyncio.FIRST_COMPLETED)
+        if not answer.done():
+            raise ConnectionError("the client left")
+        return answer.result()
+    finally:
+        answer.cancel()
+        left.cancel()
+        await asyncio.wait({answer, left})
 
 
 def _duo_headers(headers: dict[str, str]) -> bytes:

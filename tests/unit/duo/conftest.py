@@ -1,0 +1,128 @@
+"""What the tests of this package share: an authority, settings, a login, and event loops of both kinds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import pytest
+import uvloop
+
+from ldapproxy.auth.credentials import Auto
+from ldapproxy.auth.effects import VerifySecondFactor
+from ldapproxy.auth.outcomes import Factor
+from ldapproxy.duo.settings import DuoSettings
+from ldapproxy.secret import Secret
+from tests.support.duo_faults import HOST, Authority
+from tests.support.scripted_duo import INTEGRATION_KEY, SECRET_KEY
+
+Result = TypeVar("Result")
+
+
+class Run(Protocol):
+    """Runs a coroutine on a new event loop, and fails when it leaves a task behind."""
+
+    def __call__(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
+        """Runs it and returns its result."""
+
+
+def _runner(new_loop: Callable[[], asyncio.AbstractEventLoop]) -> Run:
+    def run(coroutine: Coroutine[Any, Any, Result]) -> Result:
+        async def and_look() -> Result:
+            result = await coroutine
+            async with asyncio.timeout(2):  # a server's side of a broken handshake takes a moment to end
+                while asyncio.all_tasks() - {asyncio.current_task()}:
+                    await asyncio.sleep(0.002)
+            return result
+
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            return runner.run(and_look())
+
+    return run
+
+
+@pytest.fixture
+def run() -> Run:
+    """A run on uvloop, as in production."""
+    return _runner(uvloop.new_event_loop)
+
+
+@pytest.fixture(params=[uvloop.new_event_loop, asyncio.new_event_loop], ids=["uvloop", "asyncio"])
+def run_on_each_loop(request: pytest.FixtureRequest) -> Run:
+    """A run on uvloop and one on asyncio's own loop: their TLS and their exceptions are not the same."""
+    return _runner(request.param)
+
+
+@pytest.fixture(scope="session")
+def authority() -> Authority:
+    """The authority that the client under test trusts."""
+    return Authority.create()
+
+
+@pytest.fixture(scope="session")
+def ca_file(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Its certificate, as `ca_file` wants it."""
+    return authority.write(tmp_path_factory.mktemp("duo"))
+
+
+class MakeSettings(Protocol):
+    """Makes settings for a Duo on a port."""
+
+    def __call__(self, port: int, **changes: Any) -> DuoSettings:
+        """Makes them; `changes` are fields of the settings."""
+
+
+@pytest.fixture(scope="session")
+def settings(ca_file: Path) -> MakeSettings:
+    """Settings for a Duo on this machine, with time limits that nothing reaches by accident."""
+
+    def make(port: int, **changes: Any) -> DuoSettings:
+        fields: dict[str, Any] = {
+            "name": "prod",
+            "api_host": HOST,
+            "port": port,
+            "integration_key": INTEGRATION_KEY,
+            "secret_key": Secret(SECRET_KEY),
+            "ca_file": ca_file,
+            "http_proxy": None,
+            "connect_timeout": 5.0,
+            "response_timeout": 5.0,
+            "ping_interval": 10.0,
+        }
+        return DuoSettings(**(fields | changes))
+
+    return make
+
+
+def a_login(**changes: Any) -> VerifySecondFactor:
+    """The question that a bind of Alice asks; `changes` are its fields."""
+    fields: dict[str, Any] = {
+        "username": "alice",
+        "identity": "0e7f5a1c-0000-4000-8000-000000000001",
+        "choice": Auto(),
+        "factors": frozenset({Factor.PUSH, Factor.PHONE, Factor.PASSCODE}),
+        "listener": "vpn",
+        "client": ip_address("192.0.2.7"),
+        "client_is_user": False,
+    }
+    return VerifySecondFactor(**(fields | changes))
+
+
+@dataclass
+class Recorder:
+    """A `RequestObserver` that remembers: name, endpoint, outcome, seconds."""
+
+    calls: list[tuple[str, str, str, float]] = field(default_factory=list)
+
+    def duo_request(self, duo: str, endpoint: str, outcome: str, seconds: float) -> None:
+        """One call ended."""
+        self.calls.append((duo, endpoint, outcome, seconds))
+
+    @property
+    def outcomes(self) -> list[tuple[str, str]]:
+        """Endpoint and outcome of each call."""
+        return [(endpoint, outcome) for _, endpoint, outcome, _ in self.calls]
