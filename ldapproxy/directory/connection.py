@@ -41,10 +41,9 @@ with warnings.catch_warnings():
         LDAPStartTLSError,
     )
 
-LARGEST_ANSWER = 4 * 1024 * 1024
-"""Octets of one answer, all of its messages together: the default of `message_size` (design 4.3). A person's
-three
-attributes take some hundred; ldap3 would collect any amount in memory."""
+LARGEST_ANSWER = 256 * 1024
+"""Octets of one answer, all of its messages together. The three attributes of a person take some hundred, so
+there is room for any real answer, and a server that never ends costs a tenth of a second of decoding."""
 
 # A time-out that is over at once; 0 would mean none at all.
 _INSTANT = 0.001

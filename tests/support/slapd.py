@@ -75,6 +75,7 @@ class Slapd:
         certificate: another certificate than the one made for 127.0.0.1, ::1 and localhost.
         log_operations: True keeps slapd's `stats` log, see `log` and `operations`.
         global_lines: further lines of slapd.conf before the database.
+        access_lines: access rules that come before the ordinary ones (`access to attrs=mail by * none`).
         database_lines: further lines of slapd.conf behind the database's own, overlays included.
     """
 
@@ -90,6 +91,7 @@ class Slapd:
         certificate: SlapdCertificate | None = None,
         log_operations: bool = False,
         global_lines: tuple[str, ...] = (),
+        access_lines: tuple[str, ...] = (),
         database_lines: tuple[str, ...] = (),
     ) -> None:
         for program in (_SLAPD, _SLAPADD):
@@ -131,6 +133,7 @@ class Slapd:
                     f"directory {self.folder}/db",
                     "dbnosync",
                     "index objectClass,uid,cn,entryUUID,member,uniqueMember,memberUid eq",
+                    *access_lines,
                     "access to attrs=userPassword by anonymous auth by self write by * none",
                     f"access to * by {'*' if anonymous_read else 'users'} read",
                     *(
