@@ -10,6 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 
+class CertificateError(Exception):
+    """A certificate cannot be used; the message names the files and says why."""
+
+
 class DemoNotInstalledError(Exception):
     """A package of the `demo` extra is missing; the message says how to install it."""
 
@@ -32,10 +36,15 @@ class CertificateFiles:
         """Makes `context` present this certificate from now on.
 
         Raises:
-            OSError: a file cannot be read.
-            ssl.SSLError: the files are no matching certificate and key.
+            CertificateError: a file cannot be read, or the files are no matching certificate and key.
         """
-        context.load_cert_chain(self.certificate_file, self.private_key_file)
+        try:
+            context.load_cert_chain(self.certificate_file, self.private_key_file)
+        except OSError as error:  # ssl.SSLError is one
+            raise CertificateError(
+                f"{self.certificate_file} and {self.private_key_file} are no certificate and its key: "
+                f"{error.strerror or error}"
+            ) from error
 
 
 def make_certificate(folder: Path, *names: str) -> CertificateFiles:

@@ -24,14 +24,13 @@ An answer is a JSON object; a mistake is answered with 400 and `{"error": "a sen
 from __future__ import annotations
 
 import ipaddress
-import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from pathlib import Path
 
 from aiohttp import web
 
-from ldapproxy.demo.certificate import CertificateFiles
+from ldapproxy.demo.certificate import CertificateError, CertificateFiles
 from ldapproxy.demo.duo_documents import Document, allow_only, choice, read_fault, read_user
 from ldapproxy.demo.duo_faults import EVERY_ENDPOINT, Reachability
 from ldapproxy.demo.duo_model import Answer, AutomaticAnswer
@@ -129,8 +128,8 @@ class Control:
         certificate, key = Path(document["certificate_file"]), Path(document["private_key_file"])
         try:
             self._simulator.listener.use_certificate(CertificateFiles(certificate, key))
-        except (OSError, ssl.SSLError) as error:
-            raise ValueError(f"the certificate cannot be used: {error}") from error
+        except CertificateError as error:
+            raise ValueError(str(error)) from error
 
     async def _forget_calls(self, document: Document) -> None:
         self._simulator.calls.forget()

@@ -28,6 +28,11 @@ def random_digits(count: int) -> str:
     return "".join(secrets.choice(string.digits) for _ in range(count))
 
 
+def random_secret_key() -> str:
+    """A secret key as Duo makes them: 40 letters or digits."""
+    return "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(40))
+
+
 class Accounts:
     """The users, found by name (whatever the case) or by id.
 

@@ -32,6 +32,9 @@ class DuoListener:
         certificate: what it presents.
         host: the address to listen on.
         port: the port; 0 takes a free one.
+
+    Raises:
+        CertificateError: the certificate cannot be used.
     """
 
     def __init__(self, respond: Respond, certificate: CertificateFiles, host: str, port: int) -> None:
@@ -79,8 +82,7 @@ class DuoListener:
         """Presents another certificate from now on; open connections are cut.
 
         Raises:
-            OSError: a file cannot be read.
-            ssl.SSLError: the files are no matching certificate and key.
+            CertificateError: it cannot be used.
         """
         certificate.load_into(self._tls)
         self.cut_connections()
@@ -133,9 +135,9 @@ class DuoListener:
             bound.setblocking(False)
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             bound.bind((self.host, self.port))
-        except OSError:
+        except OSError as error:
             bound.close()
-            raise
+            raise OSError(error.errno, f"{self.host}:{self.port}: {error.strerror}") from error
         return bound
 
 

@@ -37,6 +37,9 @@ class DuoSimulator:
         host: the address to listen on.
         port: the port; 0 takes a free one.
 
+    Raises:
+        CertificateError: the certificate cannot be used.
+
     Attributes:
         duo: the simulated account.
         calls: the record of calls.

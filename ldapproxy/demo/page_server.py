@@ -7,6 +7,7 @@ on the page.
 from __future__ import annotations
 
 import ipaddress
+import socket
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
@@ -18,6 +19,7 @@ from ldapproxy.demo.phone_page import PhonePage
 
 Responder = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+_EVERY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not listened on
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
     "img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -68,9 +70,21 @@ class PageServer:
 
     @property
     def url(self) -> str:
-        """The address of the page."""
-        host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"http://{host}:{self._port}/"
+        """The address of the page, as a browser on this or another machine takes it."""
+        host = _own_address() if self._host in _EVERY_ADDRESS else self._host
+        return f"http://[{host}]:{self._port}/" if ":" in host else f"http://{host}:{self._port}/"
+
+
+def _own_address() -> str:
+    """This machine's address towards other machines; loopback's when it has none."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            # Connecting a datagram socket sends nothing; 192.0.2.0/24 is for documentation (RFC 5737).
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            return "127.0.0.1"
+        address: str = probe.getsockname()[0]
+        return address
 
 
 @web.middleware

@@ -1,20 +1,16 @@
-"""The Duo simulator by itself: `ldapproxy duo-simulator`.
+"""The Duo simulator with its phone page, ready to serve: `ldapproxy duo-simulator`, and a part of the demo.
 
-Owns the composition of simulator, phone page and certificate. It must not know the proxy.
+Owns the composition of simulator, page and certificate. It must not know the proxy.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import secrets
-import string
+import resource
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
-from ldapproxy.demo.certificate import CertificateFiles, make_certificate
+from ldapproxy.demo.certificate import CertificateFiles
 from ldapproxy.demo.duo_model import User
 from ldapproxy.demo.duo_simulator import DuoSimulator
 from ldapproxy.demo.page_server import PageServer
@@ -22,50 +18,44 @@ from ldapproxy.demo.phone_page import PhonePage
 from ldapproxy.secret import Secret
 
 
-def new_integration_key() -> str:
-    """An integration key of Duo's form: `DI` and 18 capitals or digits."""
-    return "DI" + "".join(secrets.choice(string.ascii_uppercase + string.digits) for _ in range(18))
-
-
-def new_secret_key() -> Secret:
-    """A secret key of Duo's form: 40 letters or digits."""
-    return Secret("".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(40)))
-
-
 @dataclass(frozen=True, slots=True)
 class SimulatorOptions:
-    """The options of `ldapproxy duo-simulator`.
+    """What to serve, and where. Port 0 takes a free one.
 
     Attributes:
+        certificate: what the API presents.
+        integration_key: the key that calls must name.
+        secret_key: the key that calls must be signed with.
         host: the address of the API.
-        port: the port of the API; 0 takes a free one.
-        page_host: the address of the phone page and the control API; clear text.
-        page_port: the port of these; 0 takes a free one.
-        certificate: what the API presents; None makes a throw-away one.
-        certificate_names: names of a throw-away certificate besides the address and `localhost`.
-        integration_key: None makes one up.
-        secret_key: None makes one up.
+        port: its port.
+        page_host: the address of the phone page and the control API, in clear text.
+        page_port: their port.
         users: who is enrolled.
     """
 
+    certificate: CertificateFiles
+    integration_key: str
+    secret_key: Secret
     host: str = "127.0.0.1"
-    port: int = 8443
+    port: int = 0
     page_host: str = "127.0.0.1"
-    page_port: int = 8080
-    certificate: CertificateFiles | None = None
-    certificate_names: tuple[str, ...] = ()
-    integration_key: str | None = None
-    secret_key: Secret | None = None
+    page_port: int = 0
     users: tuple[User, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class RunningSimulator:
-    """A simulator that serves, and where to find it."""
+    """A simulator that serves.
+
+    Attributes:
+        simulator: the API.
+        page: the port of the phone page and the control API.
+        phones: what the phone page shows.
+    """
 
     simulator: DuoSimulator
     page: PageServer
-    ca_file: Path | None
+    phones: PhonePage
 
 
 @contextlib.asynccontextmanager
@@ -73,41 +63,26 @@ async def serving(options: SimulatorOptions) -> AsyncIterator[RunningSimulator]:
     """Serves a simulator with its phone page until the context is left.
 
     Raises:
-        OSError: an address cannot be listened on, or a file cannot be read.
-        ssl.SSLError: the certificate cannot be used.
-        DemoNotInstalledError: a certificate is to be made and trustme is not installed.
+        OSError: an address cannot be listened on.
+        CertificateError: the certificate cannot be used.
     """
-    with TemporaryDirectory(prefix="duo-simulator-") as folder:
-        certificate = options.certificate
-        if certificate is None:
-            names = dict.fromkeys((options.host, "localhost", "127.0.0.1", "::1", *options.certificate_names))
-            certificate = make_certificate(Path(folder), *names)
-        simulator = DuoSimulator(
-            options.integration_key or new_integration_key(),
-            options.secret_key or new_secret_key(),
-            certificate,
-            options.host,
-            options.port,
-        )
-        for user in options.users:
-            simulator.duo.accounts.put(user)
-        page = PageServer(simulator, PhonePage(simulator), options.page_host, options.page_port)
+    simulator = DuoSimulator(
+        options.integration_key, options.secret_key, options.certificate, options.host, options.port
+    )
+    for user in options.users:
+        simulator.duo.accounts.put(user)
+    phones = PhonePage(simulator)
+    page = PageServer(simulator, phones, options.page_host, options.page_port)
+    try:
         await simulator.start()
-        try:
-            await page.start()
-            try:
-                yield RunningSimulator(simulator, page, certificate.ca_file)
-            finally:
-                await page.stop()
-        finally:
-            await simulator.stop()
+        await page.start()
+        yield RunningSimulator(simulator, page, phones)
+    finally:
+        await page.stop()
+        await simulator.stop()
 
 
-async def run_simulator(options: SimulatorOptions, stopped: asyncio.Event) -> None:
-    """Runs the simulator until `stopped` is set, and prints what to put into the configuration.
-
-    Raises:
-        OSError, ssl.SSLError, DemoNotInstalledError: as `serving`.
-    """
-    async with serving(options):
-        await stopped.wait()
+def raise_descriptor_limit() -> None:
+    """Lets this process hold as many connections as the system allows, not the shell's default of 1,024."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -15,7 +15,6 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
-import secrets
 import signal
 import subprocess
 import sys
@@ -28,10 +27,10 @@ from typing import Any, Self
 import uvloop
 
 from ldapproxy.demo.certificate import CertificateFiles
-from ldapproxy.demo.duo_accounts import random_id
+from ldapproxy.demo.duo_accounts import random_id, random_secret_key
 from ldapproxy.demo.duo_calls import Call
 from ldapproxy.demo.duo_model import WaitingPush
-from ldapproxy.demo.standalone import SimulatorOptions, new_integration_key, serving
+from ldapproxy.demo.standalone import SimulatorOptions, raise_descriptor_limit, serving
 from ldapproxy.secret import Secret
 from tests.support.certificates import Authority, ServerCertificate
 
@@ -81,8 +80,8 @@ class SimulatorProcess:
         self.authority = authority or Authority(folder / "duo-ca")
         self._certificate = certificate or self.authority.server()
         self.ca_file = self.authority.ca_file
-        self.integration_key = new_integration_key()
-        self.secret_key = secrets.token_hex(20)
+        self.integration_key = random_id("DI")
+        self.secret_key = random_secret_key()
         self.api_host = ""
         self.port = 0
         self.page_url = ""
@@ -353,7 +352,6 @@ async def _serve(order: dict[str, Any]) -> None:
     """The process itself: serves until standard input ends."""
     options = SimulatorOptions(
         port=order["port"],
-        page_port=0,
         certificate=CertificateFiles(Path(order["certificate_file"]), Path(order["private_key_file"])),
         integration_key=order["integration_key"],
         secret_key=Secret(order["secret_key"]),
@@ -369,4 +367,5 @@ async def _serve(order: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
+    raise_descriptor_limit()
     uvloop.run(_serve(json.loads(sys.stdin.readline())))

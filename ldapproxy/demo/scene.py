@@ -1,0 +1,233 @@
+"""Everything around the proxy in `ldapproxy demo`: directory, Duo, phone page, and the proxy's configuration.
+
+Owns the composition and the lines to try. It must not know how the proxy is run: whoever does so starts the
+scene, runs the proxy with the configuration file that `start` returns, and stops the scene.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from twisted.internet.error import CannotListenError
+
+from ldapproxy.demo.certificate import DemoNotInstalledError
+from ldapproxy.demo.kept import KeptFiles, keep
+from ldapproxy.demo.people import (
+    APPLICATION_DN,
+    APPLICATION_PASSWORD,
+    BASE_DN,
+    CAST,
+    EXEMPT_GROUP_DN,
+    SERVICE_ACCOUNT_DN,
+    SERVICE_ACCOUNT_PASSWORD,
+    directory_entries,
+)
+from ldapproxy.demo.phone_page import CommandToTry, PersonToTry
+from ldapproxy.demo.standalone import SimulatorOptions, serving
+from ldapproxy.net.bridge import wait_for
+
+
+@dataclass(frozen=True, slots=True)
+class SceneOptions:
+    """The options of `ldapproxy demo`. Port 0 takes a free one, except for the listeners.
+
+    Attributes:
+        host: the address of the proxy's listeners, in clear text.
+        closed_port: of the listener whose fail mode is `closed`.
+        open_port: of the listener whose fail mode is `open`.
+        page_host: the address of the phone page, in clear text.
+        page_port: its port.
+        admin_port: of the proxy's admin address, on loopback.
+    """
+
+    host: str = "127.0.0.1"
+    closed_port: int = 10389
+    open_port: int = 10390
+    page_host: str = "127.0.0.1"
+    page_port: int = 8080
+    admin_port: int = 9464
+
+
+class SceneError(Exception):
+    """The scene cannot be set up; the message is one sentence for the person who started it."""
+
+
+class Scene:
+    """The demo without the proxy.
+
+    Args:
+        reactor: Twisted's asyncio reactor, installed and running.
+        options: addresses and ports.
+    """
+
+    def __init__(self, reactor: Any, options: SceneOptions) -> None:
+        self._reactor = reactor
+        self._options = options
+        self._parts = AsyncExitStack()
+        self._page_url = ""
+
+    async def start(self) -> Path:
+        """Starts all parts and returns the proxy's configuration file.
+
+        Raises:
+            SceneError: an address is taken, or a package of the `demo` extra is missing.
+        """
+        try:
+            return await self._start()
+        except BaseException:
+            await self._parts.aclose()
+            raise
+
+    async def _start(self) -> Path:
+        folder = Path(self._parts.enter_context(TemporaryDirectory(prefix="ldapproxy-demo-")))
+        options = self._options
+        directory_url = self._start_directory()
+        users = tuple(user for person in CAST if (user := person.duo_user()) is not None)
+        try:
+            kept = keep(folder, ["127.0.0.1", "localhost", "::1"])
+            running = await self._parts.enter_async_context(
+                serving(
+                    SimulatorOptions(
+                        certificate=kept.certificate,
+                        integration_key=kept.integration_key,
+                        secret_key=kept.secret_key,
+                        page_host=options.page_host,
+                        page_port=options.page_port,
+                        users=users,
+                    )
+                )
+            )
+        except DemoNotInstalledError as error:
+            raise SceneError(str(error)) from error
+        except OSError as error:
+            raise SceneError(f"the phone page or the Duo simulator cannot start: {error.strerror}") from error
+        self._page_url = running.page.url
+        running.phones.people = [PersonToTry(person.uid, person.password, person.note) for person in CAST]
+        running.phones.commands = self.commands()
+        return self._write_configuration(folder, directory_url, running.simulator.api_host, kept)
+
+    async def stop(self) -> None:
+        """Stops all parts and removes their files."""
+        await self._parts.aclose()
+
+    def _start_directory(self) -> str:
+        """Starts the embedded directory and returns its URL."""
+        try:
+            from ldapproxy.demo.directory import EmbeddedDirectory
+        except ImportError as error:
+            raise SceneError("the demo needs the package ldaptor: pip install 'ldapproxy[demo]'") from error
+        directory = EmbeddedDirectory(self._reactor, directory_entries())
+        try:
+            directory.start()
+        except CannotListenError as error:
+            raise SceneError(f"the embedded directory cannot start: {error.socketError.strerror}") from error
+
+        async def stop_directory() -> None:
+            stopping = directory.stop()
+            if stopping is not None:
+                await wait_for(stopping)
+
+        self._parts.push_async_callback(stop_directory)
+        return directory.url
+
+    def _write_configuration(self, folder: Path, directory_url: str, api_host: str, kept: KeptFiles) -> Path:
+        """Writes the proxy's configuration, with its secrets in files of their own."""
+        directory_password = _write_private(folder / "directory-password", SERVICE_ACCOUNT_PASSWORD)
+        lines = [
+            "directories:",
+            "  demo:",
+            f"    urls: [{_quoted(directory_url)}]",
+            f"    base_dn: {_quoted(BASE_DN)}",
+            "    username_attribute: uid",
+            "    service_account:",
+            f"      dn: {_quoted(SERVICE_ACCOUNT_DN)}",
+            f"      password_file: {_quoted(directory_password)}",
+            "duo:",
+            "  demo:",
+            f"    api_host: {_quoted(api_host)}",
+            f"    integration_key: {_quoted(kept.integration_key)}",
+            f"    secret_key_file: {_quoted(kept.secret_key_file)}",
+            f"    ca_file: {_quoted(kept.certificate.ca_file)}",
+            "    ping_interval: 2s",
+            "listeners:",
+            *self._listener("closed", self._options.closed_port),
+            *self._listener("open", self._options.open_port),
+            # `fail_mode: offline` gets its listener here as soon as the proxy knows that mode.
+            f"admin: {{url: {_quoted(f'http://127.0.0.1:{self._options.admin_port}')}}}",
+        ]
+        return _write_private(folder / "demo.yml", "\n".join(lines) + "\n")
+
+    def _listener(self, fail_mode: str, port: int) -> list[str]:
+        """The lines of one listener, named after its fail mode."""
+        return [
+            f"  {fail_mode}:",
+            f"    url: {_quoted(self._url(port))}",
+            "    directory: demo",
+            "    duo: demo",
+            f"    fail_mode: {fail_mode}",
+            "    factors: [push, phone, passcode, sms]",
+            "    exempt:",
+            f"      - dn: {_quoted(APPLICATION_DN)}",
+            f"      - group: {_quoted(EXEMPT_GROUP_DN)}",
+        ]
+
+    def _url(self, port: int) -> str:
+        host = f"[{self._options.host}]" if ":" in self._options.host else self._options.host
+        return f"ldap://{host}:{port}"
+
+    def commands(self) -> list[CommandToTry]:
+        """The command lines to try, the first one first."""
+        closed, opened = self._url(self._options.closed_port), self._url(self._options.open_port)
+        alice, bob, grace = (_person(uid) for uid in ("alice", "bob", "grace"))
+        return [
+            CommandToTry("Alice logs in: approve or deny it on her phone", _who_am_i(closed, *alice)),
+            CommandToTry("Bob asks his second device", _who_am_i(closed, *bob, "push2")),
+            CommandToTry("Alice types a passcode: nobody is asked", _who_am_i(closed, *alice, "111111")),
+            CommandToTry("Grace is exempt by her group", _who_am_i(closed, *grace)),
+            CommandToTry(
+                "An application binds, searches, and everything else flows through",
+                shlex.join(
+                    ["ldapsearch", "-x", "-LLL", "-H", closed, "-D", APPLICATION_DN]
+                    + ["-w", APPLICATION_PASSWORD, "-b", BASE_DN, "(uid=bob)", "cn", "mail"]
+                ),
+            ),
+            CommandToTry("Switch Duo off, then: fail mode closed lets nobody in", _who_am_i(closed, *alice)),
+            CommandToTry("Duo off, fail mode open: the password is enough", _who_am_i(opened, *alice)),
+        ]
+
+    def instructions(self) -> str:
+        """What to print once the proxy listens."""
+        lines = ["", f"The phone page: {self._page_url}", ""]
+        for command in self.commands():
+            lines += [f"# {command.purpose}", command.command, ""]
+        admin = f"http://127.0.0.1:{self._options.admin_port}/"
+        lines += [f"Status and metrics: {admin}   Stop with Ctrl-C.", ""]
+        return "\n".join(lines)
+
+
+def _person(uid: str) -> tuple[str, str]:
+    """DN and password of one of the cast."""
+    return next((person.dn, person.password) for person in CAST if person.uid == uid)
+
+
+def _who_am_i(url: str, dn: str, password: str, second_factor: str = "") -> str:
+    credential = f"{password},{second_factor}" if second_factor else password
+    return shlex.join(["ldapwhoami", "-x", "-H", url, "-D", dn, "-w", credential])
+
+
+def _quoted(value: object) -> str:
+    """A YAML scalar: JSON's quoted texts are YAML's."""
+    return json.dumps(str(value))
+
+
+def _write_private(path: Path, text: str) -> Path:
+    """Writes a file that only we can read."""
+    path.touch(mode=0o600)
+    path.write_text(text)
+    return path
