@@ -159,7 +159,7 @@ class ClientConnection(Protocol):
                     )
                     self._close(notice, "too much waits for a directory connection")
             case ToClient(raw):
-                self._has_spoken = True
+                self._note_message()
                 self._relay.answer(raw)
             case StartBind():
                 self._note_request("bind")
@@ -182,8 +182,15 @@ class ClientConnection(Protocol):
                 assert_never(action)
 
     def _note_request(self, operation: str) -> None:
-        self._has_spoken = True
+        self._note_message()
         self._listener.count_operation(operation)
+
+    def _note_message(self) -> None:
+        """A whole message has come; from the first on, silence is measured by `idle_timeout`."""
+        if not self._has_spoken:
+            self._has_spoken = True
+            if self._timer is not None and self._timer.active():
+                self._timer.reset(self._listener.settings.limits.idle_timeout)
 
     def _start_bind(self, start: StartBind) -> None:
         if start.needs_fresh_connection:

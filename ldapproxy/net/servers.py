@@ -38,16 +38,27 @@ class DirectoryUnavailable(Exception):
 
 
 class _Connections(Factory):
-    """Makes the protocol of one connection to one server."""
+    """Makes the protocol of one connection to one server, and remembers it.
+
+    A connection that is made just when nobody waits for it any more must not stay open.
+    """
 
     noisy = False
 
     def __init__(self, server: str) -> None:
         self._server = server
+        self._made: list[DirectoryConnection] = []
 
     def buildProtocol(self, addr: IAddress | None) -> DirectoryConnection:
         """A connection that nobody has used."""
-        return DirectoryConnection(self._server)
+        connection = DirectoryConnection(self._server)
+        self._made.append(connection)
+        return connection
+
+    def discard(self) -> None:
+        """Closes what was made."""
+        for connection in self._made:
+            connection.abort("not needed any more")
 
 
 class Directory:
@@ -133,28 +144,23 @@ class Directory:
         )
         if server.ldaps:
             endpoint = wrapClientTLS(self._options[server], endpoint)
-        connection: DirectoryConnection | None = None
+        connections = _Connections(server.url)
         try:
             async with asyncio.timeout(timeout):
-                connection = cast(
-                    DirectoryConnection, await wait_for(endpoint.connect(_Connections(server.url)))
-                )
+                connection = cast(DirectoryConnection, await wait_for(endpoint.connect(connections)))
                 if server.ldaps:
                     await connection.wait_secured(timeout)
                 elif self._settings.start_tls:
                     await connection.start_tls(self._options[server], timeout)
+        except (DirectoryLost, asyncio.CancelledError):
+            connections.discard()
+            raise
         except TimeoutError:
-            _discard(connection)
+            connections.discard()
             raise DirectoryLost(f"no connection within {timeout:.3g} s") from None
-        except DirectoryLost:
-            _discard(connection)
-            raise
-        except asyncio.CancelledError:
-            _discard(connection)
-            raise
         except Exception as error:
             # Twisted's many connection errors (refused, unreachable, no such name) all mean the same here.
-            _discard(connection)
+            connections.discard()
             raise DirectoryLost(str(error) or type(error).__name__) from None
         return connection
 
@@ -170,8 +176,3 @@ class Directory:
                 _log.warning("directory %s: %s is down: %s", self.name, server.url, why)
         self._up[server] = up
         self._observer.directory_up(self.name, server.url, up)
-
-
-def _discard(connection: DirectoryConnection | None) -> None:
-    if connection is not None:
-        connection.abort("not needed any more")

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol as TypingProtocol
 
+from OpenSSL import SSL
+from service_identity import VerificationError
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import (
     IHandshakeListener,
@@ -211,11 +213,9 @@ class DirectoryConnection(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone."""
-        was_open, self.is_open = self.is_open, False
-        if was_open and not isinstance(reason.value, ConnectionDone):
-            self._why_lost = (
-                f"the connection to the directory was lost: {reason.getErrorMessage() or reason.type}"
-            )
+        if self.is_open:
+            self.is_open = False
+            self._why_lost = _why(reason)
         self._tell()
 
     def _take_answer(self) -> None:
@@ -245,3 +245,21 @@ class DirectoryConnection(Protocol):
         sink, self._sink = self._sink, None
         if sink is not None:
             sink.directory_lost()
+
+
+def _why(reason: Failure) -> str:
+    """What happened to a connection, as a sentence without Twisted's and OpenSSL's words for it."""
+    match reason.value:
+        case ConnectionDone():
+            return "the directory closed the connection"
+        case VerificationError():
+            return "the server's certificate does not name the host of the configured URL"
+        case SSL.Error() as error:
+            texts = (
+                [text for *_, text in error.args[0]] if error.args and isinstance(error.args[0], list) else []
+            )
+            if "certificate verify failed" in texts:
+                return "the server's certificate was not issued by a trusted authority, or is not valid now"
+            return f"TLS failed: {', '.join(texts) or 'no details'}"
+        case error:
+            return f"the connection to the directory was lost: {error}"

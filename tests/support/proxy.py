@@ -80,7 +80,7 @@ class ProxyProcess:
             settings = dict(given)
             self._ports[name] = free_port()
             scheme = settings.pop("scheme", "ldap")
-            if settings.get("tls") is True or scheme == "ldaps":
+            if settings.get("tls") is True or (scheme == "ldaps" and "tls" not in settings):
                 settings["tls"] = {}
             if isinstance(settings.get("tls"), dict):
                 settings["tls"] = {
