@@ -41,8 +41,8 @@ def _directory(directory: DirectorySettings) -> str:
     if plain:
         where.append(f"Clear text to {', '.join(plain)}.")
     where.append(
-        f"A server has {show_duration(upstream.connect_timeout)} to be connected, "
-        f"and {show_duration(upstream.response_timeout)} to answer; logins get 52 (unavailable) when none does."
+        f"A server has {show_duration(upstream.connect_timeout)} to be connected, and "
+        f"{show_duration(upstream.response_timeout)} to answer; logins get 52 (unavailable) when none does."
     )
     condition = f" that meet {lookup.search_filter}" if lookup.search_filter else ""
     remembered = f"remembered for {show_duration(lookup.cache)}" if lookup.cache else "never remembered"

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import yaml
 
-from ldapproxy.config.problems import ConfigurationError, Place, Problem
+from ldapproxy.config.problems import ConfigurationError, Place, Problem, Report
 
 # A configuration of a hundred listeners has about 100 KiB, 5,000 nodes and six levels. What is larger is
 # the wrong file, or aliases that multiply each other ("billion laughs").
@@ -63,23 +63,26 @@ class Mapping:
 Node = Scalar | Sequence | Mapping
 
 
-def read(path: Path) -> Mapping:
+def read(path: Path, report: Report) -> Mapping:
     """Reads the file.
 
-    Returns:
-        The tree. Its places name the file as `path` does.
+    Args:
+        path: the file; places name it as this does.
+        report: takes duplicate keys and the like, behind which the rest of the tree is still good.
 
     Raises:
         ConfigurationError: the file cannot be read, or is not one YAML map. After a mistake in YAML itself
-            nothing behind it can be trusted, so that problem comes alone; duplicate keys and the like are
-            listed together.
+            nothing behind it can be trusted, so that problem comes alone.
     """
-    whole = Place(str(path), 0)
-    tree = _tree(_text(path, whole), str(path))
+    return parse(_text(path, Place(str(path), 0)), str(path), report)
+
+
+def parse(text: str, file: str, report: Report) -> Mapping:
+    """As `read`, from a text; `file` is what the places name."""
+    tree = _tree(text, file, report)
     if not isinstance(tree, Mapping):
-        raise _error(
-            Place(str(path), tree.place.line), "must be a map with the keys directories, duo and listeners"
-        )
+        here = Place(file, tree.place.line)
+        raise _error(here, "must be a map with the keys directories, duo and listeners")
     return tree
 
 
@@ -117,7 +120,7 @@ class _Loader(yaml.SafeLoader):
         return node
 
 
-def _tree(text: str, file: str) -> Node:
+def _tree(text: str, file: str, report: Report) -> Node:
     try:
         loader = _Loader(text)
     except yaml.reader.ReaderError as error:
@@ -136,11 +139,7 @@ def _tree(text: str, file: str) -> Node:
         raise _error(Place(file, mark.line + 1 if mark else 0), _yaml_problem(error)) from None
     if root is None:
         raise _error(Place(file, 0), "is empty; conf/minimal.yml is a place to start from")
-    builder = _Builder(loader)
-    tree = builder.build(root, Place(file, root.start_mark.line + 1), 0)
-    if builder.problems:
-        raise ConfigurationError(builder.problems)
-    return tree
+    return _Builder(loader, report).build(root, Place(file, root.start_mark.line + 1), 0)
 
 
 # PyYAML's own texts may quote what it found, which may be a password. So none of them is passed on.
@@ -181,12 +180,12 @@ def _yaml_problem(error: yaml.MarkedYAMLError) -> str:
 
 
 class _Builder:
-    """Turns PyYAML's nodes into ours, aliases written out, and collects what is wrong on the way."""
+    """Turns PyYAML's nodes into ours, aliases written out, and reports what is wrong on the way."""
 
-    def __init__(self, loader: yaml.SafeLoader) -> None:
+    def __init__(self, loader: yaml.SafeLoader, report: Report) -> None:
         self._loader = loader
+        self._report = report
         self._left = MAX_NODES
-        self.problems: list[Problem] = []
 
     def build(self, node: yaml.Node, place: Place, depth: int) -> Node:
         self._left -= 1
@@ -194,7 +193,7 @@ class _Builder:
         if depth > MAX_DEPTH or self._left < 0:
             raise _error(place, "is too large once its aliases (*) are written out")
         if self._is_tagged(node):
-            self._problem(
+            self._report.error(
                 place, "YAML tags (!) are not supported; a text that begins with ! must be in quotes"
             )
         match node:
@@ -211,7 +210,7 @@ class _Builder:
                 )
             case yaml.ScalarNode():
                 if not _is_unicode(node.value):
-                    self._problem(place, "an escape in double quotes that is no character")
+                    self._report.error(place, "an escape in double quotes that is no character")
                 return Scalar(place, node.value, _kind(node))
             case _:
                 raise AssertionError("YAML knows no other kind of node")
@@ -220,17 +219,18 @@ class _Builder:
         items: dict[str, Node] = {}
         for key, value in node.value:
             line = key.start_mark.line + 1
-            if key.tag == "tag:yaml.org,2002:merge" and key.style is None:
-                self._problem(
-                    Place(place.file, line, place.path), "merge keys (<<) are not supported; write it out"
-                )
-            elif not isinstance(key, yaml.ScalarNode) or (
-                key.style is None and key.tag != "tag:yaml.org,2002:str"
-            ):
-                self._problem(Place(place.file, line, place.path), "a key must be a text; put it in quotes")
+            here = Place(place.file, line, place.path)
+            if not isinstance(key, yaml.ScalarNode):
+                self._report.error(here, "a key must be a text, not a list or a map")
+            elif key.tag == "tag:yaml.org,2002:merge":
+                self._report.error(here, "merge keys (<<) are not supported; write the settings out")
+            elif key.tag != "tag:yaml.org,2002:str" or not _is_unicode(key.value):
+                self._report.error(here, "a key must be a text; put it in quotes")
             elif key.value in items:
                 first = items[key.value].place.line
-                self._problem(place.key(key.value, line), f"is given twice; the first is in line {first}")
+                self._report.error(
+                    place.key(key.value, line), f"is given twice; the first is in line {first}"
+                )
             else:
                 items[key.value] = self.build(value, place.key(key.value, line), depth + 1)
         return Mapping(place, items)
@@ -241,9 +241,6 @@ class _Builder:
         value = node.value if isinstance(node, yaml.ScalarNode) else None
         expected = self._loader.resolve(type(node), value, implicit)  # type: ignore[no-untyped-call]
         return bool(node.tag != expected)
-
-    def _problem(self, place: Place, text: str) -> None:
-        self.problems.append(Problem(place, text))
 
 
 def _is_unicode(text: str) -> bool:

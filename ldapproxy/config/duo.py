@@ -44,7 +44,7 @@ def read_duo(name: str, section: Section, surroundings: Surroundings) -> DuoSett
     section.finish()
 
     if secret_key is not None and not secret_key.reveal().isascii():
-        section.error("secret_key", "Duo's secret keys are plain ASCII; this is something else")
+        section.refuse("the secret key must be plain ASCII, as all that Duo gives out are")
     if api_host is None or integration_key is None or secret_key is None:
         return None
     host, port = api_host

@@ -56,12 +56,9 @@ def content(node: Node, surroundings: Surroundings) -> tuple[Path, bytes]:
         with where.open("rb") as file:
             found = file.read(_MAX_BYTES + 1)
     except FileNotFoundError:
-        start = (
-            ""
-            if where == Path(text(node))
-            else f" (relative paths start at {surroundings.folder.absolute()})"
-        )
-        raise Invalid.at(node, f"there is no such file{start}") from None
+        is_relative = not Path(text(node)).is_absolute()
+        hint = f" (relative paths start at {surroundings.folder.absolute()})" if is_relative else ""
+        raise Invalid.at(node, f"there is no such file{hint}") from None
     except OSError as error:
         raise Invalid.at(node, f"the file cannot be read: {error.strerror}") from None
     except ValueError:

@@ -30,7 +30,7 @@ ALWAYS_RELAYED = {
 """Extended operations that need not be listed."""
 
 FAST_BIND = "1.2.840.113556.1.4.1781"
-"""Active Directory's LDAP_SERVER_FAST_BIND_OID; every bind behind it is a mere test of a password."""
+"""Active Directory's LDAP_SERVER_FAST_BIND_OID; each bind behind it is a mere test of a password."""
 
 
 def delimiter(node: Node) -> str:

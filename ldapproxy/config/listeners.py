@@ -65,7 +65,7 @@ def read_listener(
     endpoint = section.require("url", _listener_url, hint="such as ldap://0.0.0.0:389 or ldaps://0.0.0.0:636")
     tls = read_tls(section, endpoint, surroundings)
     directory = section.require("directory", values.reference("directory", neighbours.directories))
-    duo = section.require("duo", values.reference("duo application", neighbours.duo))
+    duo = section.require("duo", values.reference("Duo application", neighbours.duo))
     fail_mode = section.require(
         "fail_mode",
         values.choice(FailMode, reserved.FAIL_MODES),
@@ -166,9 +166,7 @@ def _warn(section: Section, settings: ListenerSettings) -> None:
                 "extended_operations", f"{oid} has no effect: {ALWAYS_RELAYED[oid]} is relayed anyway"
             )
     if FAST_BIND in settings.extended_operations:
-        section.warn(
-            "extended_operations", f"{FAST_BIND} makes each later bind a test of a password, nothing more"
-        )
+        section.warn("extended_operations", f"{FAST_BIND} makes each later bind a mere test of a password")
     if settings.allow_password_compare:
         section.warn_without_effect("password_attributes", "allow_password_compare is true")
     if not settings.search_after_bind:

@@ -19,6 +19,7 @@ from ldapproxy.config.listeners import Neighbours, read_listener
 from ldapproxy.config.problems import ConfigurationError, Report, in_order
 from ldapproxy.config.sections import Section
 from ldapproxy.config.services import read_admin, read_log
+from ldapproxy.config.values import show_duration
 from ldapproxy.net.settings import ListenerSettings
 from ldapproxy.web.settings import AdminSettings
 
@@ -33,8 +34,8 @@ def load(path: Path, environment: Mapping[str, str]) -> Configuration:
     Raises:
         ConfigurationError: with every problem that was found.
     """
-    tree = document.read(path)
     report = Report()
+    tree = document.read(path, report)
     surroundings = Surroundings(
         folder=path.parent,
         environment=environment,
@@ -67,6 +68,14 @@ def load(path: Path, environment: Mapping[str, str]) -> Configuration:
     if len(good) == len(listeners):
         _warn_about_unused(directory_sections, {listener.directory for listener in good})
         _warn_about_unused(duo_sections, {listener.duo for listener in good})
+    for listener in good:
+        settings = duo[listener.duo]
+        if settings is not None and settings.response_timeout >= listener.policy.bind_timeout:
+            listener_sections[listener.name].warn(
+                "bind_timeout",
+                f"ends a login before the response_timeout of duo {listener.duo} "
+                f"({show_duration(settings.response_timeout)}) can",
+            )
     if report.errors:
         raise ConfigurationError(report.errors)
     return Configuration(

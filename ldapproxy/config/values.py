@@ -197,7 +197,7 @@ def list_of(parser: Parser[H], if_empty: str | None = None) -> Parser[tuple[H, .
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`; did you mean X?`, or nothing when no known word is near."""
-    lower = {name.lower(): name for name in known}
+    lower = {name.lower(): name for name in known if any(map(str.isalpha, name))}
     near = difflib.get_close_matches(word.lower(), lower, n=1, cutoff=0.6)
     return f"; did you mean {lower[near[0]]}?" if near else ""
 

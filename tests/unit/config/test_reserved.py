@@ -1,0 +1,113 @@
+"""Keys of features that are not built yet: refused, never ignored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+
+from ldapproxy.config.reserved import Never, Off, says
+from tests.unit.config.sample import Sample, node
+
+NOT_YET = "is not available yet; leave it out"
+
+
+@pytest.mark.parametrize(
+    ("text", "off"),
+    [
+        ("null", None),
+        ("[]", []),
+        ("0", "0"),
+        ("{for: 0s, idle: 0s}", {"for": "0s", "idle": "0s"}),
+        ("{for: 0s}", {"for": "0s", "idle": "0s"}),
+        ("{}", {"for": "0s", "idle": "0s"}),
+        ("[a, {b: c}]", ["a", {"b": "c"}]),
+    ],
+)
+def test_off_may_be_written_out(text: str, off: Off) -> None:
+    assert says(node(text), off)
+
+
+@pytest.mark.parametrize(
+    ("text", "off"),
+    [
+        ("[]", None),
+        ("x", None),
+        ("null", []),
+        ("[a]", []),
+        ("1", "0"),
+        ("{for: 1h}", {"for": "0s"}),
+        ("{fro: 0s}", {"for": "0s"}),
+        ("[]", {"for": "0s"}),
+        ("anything", Never),
+        ("null", Never),
+        ("{}", Never),
+    ],
+)
+def test_anything_else_is_more_than_off(text: str, off: Off | type[Never]) -> None:
+    assert not says(node(text), off)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("username_rewrite", "[]"),
+        ("answer_before", "null"),
+        ("remember", "{for: 0s, idle: 0s}"),
+        ("shared_accounts", "[]"),
+        ("limits", "{failed_binds: {per_user: 0, per_client: 0, per: 10m}}"),
+    ],
+)
+def test_a_listener_may_say_that_a_later_feature_is_off(sample: Sample, key: str, value: str) -> None:
+    sample.listener[key] = yaml.safe_load(value)
+    assert sample.problems() == []
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "path"),
+    [
+        ("username_rewrite", "[{pattern: '^(.+)$', replace: x}]", "username_rewrite"),
+        ("answer_before", "7s", "answer_before"),
+        ("single_flight", "true", "single_flight"),
+        ("single_flight", "false", "single_flight"),
+        ("late_approval", "60s", "late_approval"),
+        ("late_approval", "0s", "late_approval"),
+        ("remember", "{for: 8h}", "remember"),
+        ("push_limits", "{pushes: 6}", "push_limits"),
+        ("shared_accounts", "[{dn: 'uid=o,dc=example,dc=com', push: all}]", "shared_accounts"),
+        ("limits", "{failed_binds: {per_user: 5}}", "limits.failed_binds"),
+    ],
+)
+def test_a_listener_cannot_have_a_later_feature(sample: Sample, key: str, value: str, path: str) -> None:
+    sample.listener[key] = yaml.safe_load(value)
+    assert sample.problems() == [f"listeners.vpn.{path}: {NOT_YET}"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("offline", {"store": "sqlite:///offline.db"}),
+        ("offline", None),
+        ("portal", {"url": "https://0.0.0.0:8443", "listener": "vpn"}),
+    ],
+)
+def test_offline_and_portal_are_not_there_yet(sample: Sample, key: str, value: Any) -> None:
+    sample.document[key] = value
+    assert sample.problems() == [f"{key}: {NOT_YET}"]
+
+
+def test_a_directory_cannot_look_for_bare_or_explicit_names_yet(sample: Sample) -> None:
+    sample.directory["username_search"] = None
+    assert sample.problems() == []
+    sample.directory["username_search"] = "(sAMAccountName={name})"
+    sample.directory["upn_attribute"] = "userPrincipalName"
+    assert sample.problems() == [
+        f"directories.corp.username_search: {NOT_YET}",
+        f"directories.corp.upn_attribute: {NOT_YET}",
+    ]
+
+
+def test_fail_mode_offline_is_not_there_yet(sample: Sample) -> None:
+    sample.listener["fail_mode"] = "offline"
+    assert sample.problems() == ["listeners.vpn.fail_mode: offline is not available yet; use closed or open"]
