@@ -13,10 +13,8 @@ from typing import Final
 
 from ldapproxy.ldap.errors import DecodeError
 
-# The OID, then all names. Types that name entries, and types that hold passwords: only these are ever
-# compared.
-# Sources: RFC 4519, RFC 4524, RFC 2798, RFC 2307, RFC 3112; Microsoft MS-ADA1 to 3; Samba's and OpenLDAP's
-# schema.
+# The OID, then all names. Types that name entries, and types that hold passwords: only these are compared.
+# Sources: RFC 4519, 4524, 2798, 2307, 3112; Microsoft's MS-ADA1 to 3; the schemas of Samba and OpenLDAP.
 _SYNONYMS: Final = """
 2.5.4.3                     cn commonName
 2.5.4.4                     sn surname

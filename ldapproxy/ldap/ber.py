@@ -178,4 +178,4 @@ def octet_string(contents: bytes) -> bytes:
 
 def integer(value: int, tag: int = INTEGER) -> bytes:
     """An INTEGER or ENUMERATED, in its shortest encoding."""
-    return element(tag, value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True))
+    return element(tag, value.to_bytes(max(value, ~value).bit_length() // 8 + 1, "big", signed=True))

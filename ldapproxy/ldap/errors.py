@@ -15,9 +15,9 @@ class DecodeError(LdapError):
     """The bytes are no well-formed LDAPMessage, or one that two readers could understand differently."""
 
 
-class MessageTooLarge(DecodeError):  # noqa: N818 - says what it is without a suffix
+class MessageTooLarge(DecodeError):
     """The message is, or says that it will be, larger than the limit in force."""
 
 
-class InvalidName(LdapError):  # noqa: N818 - says what it is without a suffix
+class InvalidName(LdapError):
     """The text is no distinguished name, or one that two directories could understand differently."""

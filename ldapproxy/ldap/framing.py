@@ -305,8 +305,8 @@ def _message_id(data: bytes, at: int, end: int) -> tuple[int, int]:
     at += 2
     if octets > 0x7F:
         count = octets & 0x7F
-        if not 1 <= count <= MAX_LENGTH_OCTETS:
-            raise DecodeError("a messageID has an indefinite length, or one of more than four octets")
+        if not 1 <= count <= MAX_LENGTH_OCTETS or at + count > end:
+            raise DecodeError("a messageID has no definite length of at most four octets")
         octets = 0
         for place in range(at, at + count):
             octets = octets << 8 | data[place]
