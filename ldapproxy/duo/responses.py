@@ -254,7 +254,10 @@ def _optional_text(response: Response, key: str) -> str | Failure | None:
 
 def _printable(text: str) -> str:
     """The text without what does not belong into a log line or an LDAP message, and not too much of it."""
-    return "".join(char if char.isprintable() else " " for char in text[:_TEXT_LIMIT]).strip()
+    text = text[:_TEXT_LIMIT]
+    if not text.isprintable():
+        text = "".join(char if char.isprintable() else " " for char in text)
+    return text.strip()
 
 
 def _is_identifier(value: object) -> TypeGuard[str]:

@@ -168,7 +168,7 @@ class Transport:
         session = self._session or self._open_session()
         url = self._urls[endpoint]
         if request.query:
-            url = URL(f"{url}?{request.query}", encoded=True)
+            url = URL(f"{url}?{request.query}", encoded=True)  # byte for byte as it was signed
         try:
             async with asyncio.timeout(within):
                 try:
