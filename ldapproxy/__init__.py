@@ -10,6 +10,7 @@ The floors, from the ground up; each imports only those below it (checked by imp
     net         Twisted moves bytes: listeners, relay, directory connections, the bind flow's interpreter
     config      the YAML file becomes each floor's own settings
     app         builds everything and starts it               demo     a directory and a Duo to play with
+    check       asks the directories and Duo whether what is configured works
     cli         the commands
 """
 

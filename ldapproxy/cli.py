@@ -115,9 +115,10 @@ def _check(parsed: argparse.Namespace, _further: list[str]) -> int:
 
 
 def _demo(_parsed: argparse.Namespace, further: list[str]) -> int:
+    from ldapproxy import app
     from ldapproxy.demo import command_line
 
-    return command_line.demo(further)
+    return command_line.demo(further, lambda make_scene: app.run_scene(make_scene, _load))  # type: ignore[attr-defined]
 
 
 def _duo_simulator(_parsed: argparse.Namespace, further: list[str]) -> int:

@@ -44,7 +44,7 @@ def _directory(directory: DirectorySettings) -> str:
         f"A server has {show_duration(upstream.connect_timeout)} to be connected, and "
         f"{show_duration(upstream.response_timeout)} to answer; logins get 52 (unavailable) when none does."
     )
-    condition = f" that meet {lookup.search_filter}" if lookup.search_filter else ""
+    condition = f", provided that the entry meets {lookup.search_filter}" if lookup.search_filter else ""
     remembered = f"remembered for {show_duration(lookup.cache)}" if lookup.cache else "never remembered"
     return render(
         f"Directory {directory.name}",
@@ -53,8 +53,9 @@ def _directory(directory: DirectorySettings) -> str:
             Paragraph(
                 "Look-ups",
                 [
-                    f"{lookup.service_account} reads entries{condition} below {lookup.base_dn}: "
-                    f"{lookup.username_attribute} and groups. What it found is {remembered}."
+                    f"{lookup.service_account} reads {lookup.username_attribute} and groups of who logs in"
+                    f"{condition}. What it found is {remembered}.",
+                    f"The directory's base_dn is {lookup.base_dn}.",
                 ],
             ),
         ],

@@ -6,13 +6,17 @@ Owns how they are written in the configuration. It must not know what they are u
 from __future__ import annotations
 
 import re
-
-from ldap3.operation.search import parse_filter
+import warnings
 
 from ldapproxy.config.document import Node
 from ldapproxy.config.values import Invalid, text
 from ldapproxy.ldap.dn import DistinguishedName
 from ldapproxy.ldap.errors import InvalidName
+
+with warnings.catch_warnings():
+    # ldap3 2.9.1 uses names that pyasn1 has deprecated; under `-W error` it could not even be imported.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    from ldap3.operation.search import parse_filter
 
 # RFC 4512 section 1.4: keystring and numericoid.
 _KEYSTRING = re.compile(r"[A-Za-z][A-Za-z0-9-]*")

@@ -33,8 +33,9 @@ def test_the_defaults(sample: Sample) -> None:
         "Servers, in the order of failover: ldaps://dc1.example.com:636.",
         "TLS to ldaps://dc1.example.com:636; certificates are verified against those of the system.",
         "A server has 3s to be connected, and 10s to answer; logins get 52 (unavailable) when none does.",
-        "cn=ldapproxy,ou=services,dc=example,dc=com reads entries below dc=example,dc=com: uid and groups. "
+        "cn=ldapproxy,ou=services,dc=example,dc=com reads uid and groups of who logs in. "
         "What it found is remembered for 60s.",
+        "The directory's base_dn is dc=example,dc=com.",
         "https://api-12345678.duosecurity.com:443, integration key DI0123456789ABCDEFGH; its certificate is "
         "verified against the authorities of the certifi package.",
         "Duo has 3s to be connected, and 8s to answer; it is pinged every 10s.",
@@ -51,7 +52,7 @@ def test_the_defaults(sample: Sample) -> None:
         ("directory", {"urls": ["ldap://127.0.0.1"]}, "Clear text to ldap://127.0.0.1:389."),
         ("directory", {"urls": ["ldap://dc1"], "start_tls": True}, "TLS (after StartTLS) to ldap://dc1:389;"),
         ("directory", {"ca_file": "ca.pem"}, "verified against the authorities in "),
-        ("directory", {"search_filter": "(a=b)"}, "reads entries that meet (a=b) below dc=example,dc=com"),
+        ("directory", {"search_filter": "(a=b)"}, "of who logs in, provided that the entry meets (a=b)."),
         ("directory", {"lookup_cache": "0s"}, "What it found is never remembered."),
         ("duo", {"http_proxy": "http://p:3128"}, "duosecurity.com:443 through the HTTP proxy http://p:3128,"),
         ("duo", {"ca_file": "ca.pem"}, "its certificate is verified against the authorities in "),
