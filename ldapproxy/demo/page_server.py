@@ -39,6 +39,9 @@ class PageServer:
         page: the phone page.
         host: the address to listen on; it is clear text, so loopback unless a real phone is to reach it.
         port: the port; 0 takes a free one.
+
+    Attributes:
+        port: the port; the real one once started.
     """
 
     def __init__(
@@ -51,7 +54,7 @@ class PageServer:
         self._page = page
         self._runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=0.5)
         self._host = host
-        self._port = port
+        self.port = port
 
     async def start(self) -> None:
         """Opens the port.
@@ -60,8 +63,8 @@ class PageServer:
             OSError: the address cannot be listened on.
         """
         await self._runner.setup()
-        await web.TCPSite(self._runner, self._host, self._port).start()
-        self._port = self._runner.addresses[0][1]
+        await web.TCPSite(self._runner, self._host, self.port).start()
+        self.port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:
         """Closes the port and all connections."""
@@ -72,7 +75,7 @@ class PageServer:
     def url(self) -> str:
         """The address of the page, as a browser on this or another machine takes it."""
         host = _own_address() if self._host in _EVERY_ADDRESS else self._host
-        return f"http://[{host}]:{self._port}/" if ":" in host else f"http://{host}:{self._port}/"
+        return f"http://[{host}]:{self.port}/" if ":" in host else f"http://{host}:{self.port}/"
 
 
 def _own_address() -> str:

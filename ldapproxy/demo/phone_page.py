@@ -26,6 +26,8 @@ _MOST_PEOPLE = 100
 _COALESCE = 0.05
 # A comment this often, in seconds, keeps the stream open through middle boxes and notices a phone that left.
 _HEARTBEAT = 15.0
+# How soon a browser tries again, in milliseconds, when the stream broke.
+_RETRY = 1000
 _FILES = {
     "/": ("phone.html", "text/html"),
     "/phone.css": ("phone.css", "text/css"),
@@ -101,6 +103,7 @@ class PhonePage:
         """Sends what the page shows now, and again whenever it changes."""
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
+        await response.write(f"retry: {_RETRY}\n\n".encode())
         changed = asyncio.Event()
         self._streams.add(changed)
         try:

@@ -68,7 +68,7 @@ class Scene:
 
     def __init__(self, reactor: Any, options: SceneOptions) -> None:
         self._reactor = reactor
-        self._options = options
+        self.options = options
         self._parts = AsyncExitStack()
         self._page_url = ""
 
@@ -86,7 +86,7 @@ class Scene:
 
     async def _start(self) -> Path:
         folder = Path(self._parts.enter_context(TemporaryDirectory(prefix="ldapproxy-demo-")))
-        options = self._options
+        options = self.options
         directory_url = self._start_directory()
         users = tuple(user for person in CAST if (user := person.duo_user()) is not None)
         try:
@@ -156,10 +156,10 @@ class Scene:
             f"    ca_file: {_quoted(kept.certificate.ca_file)}",
             "    ping_interval: 2s",
             "listeners:",
-            *self._listener("closed", self._options.closed_port),
-            *self._listener("open", self._options.open_port),
+            *self._listener("closed", self.options.closed_port),
+            *self._listener("open", self.options.open_port),
             # `fail_mode: offline` gets its listener here as soon as the proxy knows that mode.
-            f"admin: {{url: {_quoted(f'http://127.0.0.1:{self._options.admin_port}')}}}",
+            f"admin: {{url: {_quoted(f'http://127.0.0.1:{self.options.admin_port}')}}}",
         ]
         return _write_private(folder / "demo.yml", "\n".join(lines) + "\n")
 
@@ -178,12 +178,12 @@ class Scene:
         ]
 
     def _url(self, port: int) -> str:
-        host = f"[{self._options.host}]" if ":" in self._options.host else self._options.host
+        host = f"[{self.options.host}]" if ":" in self.options.host else self.options.host
         return f"ldap://{host}:{port}"
 
     def commands(self) -> list[CommandToTry]:
         """The command lines to try, the first one first."""
-        closed, opened = self._url(self._options.closed_port), self._url(self._options.open_port)
+        closed, opened = self._url(self.options.closed_port), self._url(self.options.open_port)
         alice, bob, grace = (_person(uid) for uid in ("alice", "bob", "grace"))
         return [
             CommandToTry("Alice logs in: approve or deny it on her phone", _who_am_i(closed, *alice)),
@@ -206,7 +206,7 @@ class Scene:
         lines = ["", f"The phone page: {self._page_url}", ""]
         for command in self.commands():
             lines += [f"# {command.purpose}", command.command, ""]
-        admin = f"http://127.0.0.1:{self._options.admin_port}/"
+        admin = f"http://127.0.0.1:{self.options.admin_port}/"
         lines += [f"Status and metrics: {admin}   Stop with Ctrl-C.", ""]
         return "\n".join(lines)
 

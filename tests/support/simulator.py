@@ -85,6 +85,7 @@ class SimulatorProcess:
         self.api_host = ""
         self.port = 0
         self.page_url = ""
+        self._page_port = 0
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: http.client.HTTPConnection | None = None
 
@@ -101,9 +102,10 @@ class SimulatorProcess:
         self.stop()
 
     def start(self) -> None:
-        """Starts the process; on the port it had before, if it was stopped."""
+        """Starts the process; on the ports it had before, if it was stopped."""
         order = {
             "port": self.port,
+            "page_port": self._page_port,
             "certificate_file": str(self._certificate.certificate_file),
             "private_key_file": str(self._certificate.private_key_file),
             "integration_key": self.integration_key,
@@ -126,6 +128,7 @@ class SimulatorProcess:
             raise RuntimeError("the simulator did not start; its standard error says why")
         ready = json.loads(line)
         self.api_host, self.port, self.page_url = ready["api_host"], ready["port"], ready["page_url"]
+        self._page_port = ready["page_port"]
         netloc = self.page_url.removeprefix("http://").rstrip("/")
         self._connection = http.client.HTTPConnection(netloc, timeout=_READY_WITHIN)
 
@@ -352,6 +355,7 @@ async def _serve(order: dict[str, Any]) -> None:
     """The process itself: serves until standard input ends."""
     options = SimulatorOptions(
         port=order["port"],
+        page_port=order["page_port"],
         certificate=CertificateFiles(Path(order["certificate_file"]), Path(order["private_key_file"])),
         integration_key=order["integration_key"],
         secret_key=Secret(order["secret_key"]),
@@ -361,6 +365,7 @@ async def _serve(order: dict[str, Any]) -> None:
             "api_host": running.simulator.api_host,
             "port": running.simulator.listener.port,
             "page_url": running.page.url,
+            "page_port": running.page.port,
         }
         print(json.dumps(ready), flush=True)
         await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)

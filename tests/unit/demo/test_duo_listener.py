@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import socket
+import ssl
+
+import pytest
+
+from tests.support.certificates import Authority
+from tests.support.simulator import SimulatorProcess
+
+
+def certificate_of(duo: SimulatorProcess) -> object:
+    """Makes a TLS connection that verifies, and returns the certificate."""
+    context = ssl.create_default_context(cafile=str(duo.ca_file))
+    with (
+        socket.create_connection(("127.0.0.1", duo.port), timeout=10) as plain,
+        context.wrap_socket(plain, server_hostname="127.0.0.1") as secured,
+    ):
+        return secured.getpeercert()
+
+
+def test_off_refuses_connections_and_keeps_the_port(duo: SimulatorProcess) -> None:
+    duo.power("off")
+    with pytest.raises(ConnectionRefusedError):
+        certificate_of(duo)
+    with socket.socket() as thief, pytest.raises(OSError, match="in use"):
+        thief.bind(("127.0.0.1", duo.port))
+    duo.power("on")
+    assert certificate_of(duo)
+
+
+def test_off_cuts_open_connections(duo: SimulatorProcess) -> None:
+    context = ssl.create_default_context(cafile=str(duo.ca_file))
+    with (
+        socket.create_connection(("127.0.0.1", duo.port), timeout=10) as plain,
+        context.wrap_socket(plain, server_hostname="127.0.0.1") as secured,
+    ):
+        # An answer first: then the server has seen the connection.
+        secured.sendall(b"GET /auth/v2/ping HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert secured.recv(1) == b"H"
+        duo.power("off")
+        rest = b"."
+        while rest:
+            try:
+                rest = secured.recv(4096)
+            except (ConnectionResetError, ssl.SSLEOFError):
+                break
+
+
+def test_silent_lets_the_tls_handshake_hang(duo: SimulatorProcess) -> None:
+    duo.power("silent")
+    context = ssl.create_default_context(cafile=str(duo.ca_file))
+    with socket.create_connection(("127.0.0.1", duo.port), timeout=0.3) as plain, pytest.raises(TimeoutError):
+        context.wrap_socket(plain, server_hostname="127.0.0.1")
+
+
+def test_reset_resets_at_once(duo: SimulatorProcess) -> None:
+    duo.power("reset")
+    with (
+        socket.create_connection(("127.0.0.1", duo.port), timeout=10) as plain,
+        pytest.raises(ConnectionResetError),
+    ):
+        plain.recv(1)
+
+
+def test_the_certificate_can_be_exchanged_while_it_serves(duo: SimulatorProcess) -> None:
+    for bad, complaint in (
+        (duo.authority.expired(), "expired"),
+        (duo.authority.wrong_host(), "mismatch|not valid for"),
+    ):
+        duo.present(bad)
+        with pytest.raises(ssl.SSLCertVerificationError, match=complaint):
+            certificate_of(duo)
+    duo.present_good_certificate()
+    assert certificate_of(duo)
+
+
+def test_a_stranger_s_certificate_does_not_verify(
+    duo: SimulatorProcess, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    duo.present(Authority(tmp_path_factory.mktemp("stranger")).server())
+    with pytest.raises(ssl.SSLCertVerificationError, match=r"unable to get local issuer|self-signed"):
+        certificate_of(duo)
+    duo.present_good_certificate()
