@@ -9,7 +9,7 @@ one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, unique
 from pathlib import Path
 
@@ -37,10 +37,10 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """A single value; `text` is what the file says, without quotes."""
+    """A single value; `text` is what the file says, without quotes. It may be a secret, so `repr` hides it."""
 
     place: Place
-    text: str
+    text: str = field(repr=False)
     kind: Kind
 
 

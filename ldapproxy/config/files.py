@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ldapproxy.config.document import Node
@@ -27,13 +27,13 @@ class Surroundings:
 
     Attributes:
         folder: that of the configuration file; relative paths start here.
-        environment: for `x_env` keys.
+        environment: for `x_env` keys; not shown, since it holds secrets.
         report: takes warnings about files.
         is_exposed: True when others can read the configuration file itself.
     """
 
     folder: Path
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] = field(repr=False)
     report: Report
     is_exposed: bool
 

@@ -146,6 +146,10 @@ def test_no_problem_quotes_what_may_be_a_password(text: str) -> None:
     assert "SEC" not in refused(text)
 
 
+def test_no_representation_shows_a_value() -> None:
+    assert "SECRET" not in repr(tree("a: SECRET\nb: [SECRET]\n"))
+
+
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     def problem(path: Path) -> str:
         with pytest.raises(ConfigurationError) as caught:

@@ -66,5 +66,9 @@ def test_files_that_others_can_read(
     )
 
 
+def test_no_representation_shows_the_environment(tmp_path: Path) -> None:
+    assert "hunter2" not in repr(Surroundings(tmp_path, {"PASSWORD": "hunter2"}, Report(), is_exposed=False))
+
+
 def test_a_file_that_is_gone_is_not_exposed(tmp_path: Path) -> None:
     assert not files.others_can_read(tmp_path / "missing")
