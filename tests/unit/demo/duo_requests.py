@@ -5,14 +5,22 @@ from __future__ import annotations
 import http.client
 import json
 import ssl
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 from duo_hmac.duo_hmac import DuoHmac
 
-from tests.support.simulator import SimulatorProcess
+
+class DuoAccess(Protocol):
+    """What a client has to know of a simulator on loopback."""
+
+    integration_key: str
+    secret_key: str
+    ca_file: Path
+    port: int
 
 
-def call(duo: SimulatorProcess, method: str, endpoint: str, **parameters: str) -> Any:
+def call(duo: DuoAccess, method: str, endpoint: str, **parameters: str) -> Any:
     """The `response` of a call."""
     signer = DuoHmac(duo.integration_key, duo.secret_key, "127.0.0.1")
     uri, body, headers = signer.get_authentication_components(method, f"/auth/v2/{endpoint}", parameters, {})
@@ -25,14 +33,14 @@ def call(duo: SimulatorProcess, method: str, endpoint: str, **parameters: str) -
         connection.close()
 
 
-def push(duo: SimulatorProcess, username: str, **parameters: str) -> str:
+def push(duo: DuoAccess, username: str, **parameters: str) -> str:
     """Sends a push or calls, and returns the txid."""
     defaults = {"factor": "push", "device": "auto", "async": "1"}
     txid: str = call(duo, "POST", "auth", **{**defaults, "username": username, **parameters})["txid"]
     return txid
 
 
-def outcome(duo: SimulatorProcess, txid: str) -> str:
+def outcome(duo: DuoAccess, txid: str) -> str:
     """The status of an authentication at its end; waits for it."""
     while (progress := call(duo, "GET", "auth_status", txid=txid))["result"] == "waiting":
         pass

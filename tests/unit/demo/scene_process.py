@@ -1,6 +1,7 @@
 """The scene of the demo in a process of its own, without the proxy.
 
-Owns the process. Twisted's reactor is chosen once per process, and ldaptor wants it early: hence not pytest's own.
+Owns the process. Twisted's reactor is chosen once per process, and ldaptor wants it early: hence not
+pytest's own.
 """
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+"""The throw-away certificate, and the files of a given one."""
+
 from __future__ import annotations
 
 import ssl

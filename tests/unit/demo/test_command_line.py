@@ -1,3 +1,5 @@
+"""The command lines of the demo and the simulator, run as processes where they serve."""
+
 from __future__ import annotations
 
 import contextlib
@@ -6,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,6 @@ import yaml
 
 from ldapproxy.demo.command_line import OK, demo, duo_simulator
 from ldapproxy.demo.scene import Scene, SceneOptions
-from tests.support.simulator import SimulatorProcess
 from tests.unit.demo.duo_requests import call
 
 RUN = (
@@ -45,14 +47,24 @@ def simulator(*arguments: str) -> Iterator[dict[str, str]]:
         process.communicate()
 
 
-def as_client(settings: dict[str, str]) -> SimulatorProcess:
+@dataclass
+class Access:
     """What `duo_requests.call` needs to know of a simulator."""
-    client = SimulatorProcess.__new__(SimulatorProcess)
-    client.integration_key = settings["integration_key"]
-    client.secret_key = Path(settings["secret_key_file"]).read_text().strip()
-    client.ca_file = Path(settings["ca_file"])
-    client.port = int(settings["api_host"].rpartition(":")[2])
-    return client
+
+    integration_key: str
+    secret_key: str
+    ca_file: Path
+    port: int
+
+
+def as_client(settings: dict[str, str]) -> Access:
+    """A client that was configured as the command said."""
+    return Access(
+        integration_key=settings["integration_key"],
+        secret_key=Path(settings["secret_key_file"]).read_text().strip(),
+        ca_file=Path(settings["ca_file"]),
+        port=int(settings["api_host"].rpartition(":")[2]),
+    )
 
 
 def test_what_is_printed_is_what_a_client_needs() -> None:
@@ -128,7 +140,7 @@ def test_options_that_cannot_be_used(
 
 def test_a_port_that_is_taken_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        address = "127.0.0.1:{}".format(taken.getsockname()[1])
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
         assert duo_simulator(["--listen", address, "--page", "127.0.0.1:0"]) == 1
         assert f"{address}: Address already in use" in capsys.readouterr().err
 

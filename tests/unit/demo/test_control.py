@@ -1,3 +1,5 @@
+"""The control API, and the test support that speaks it."""
+
 from __future__ import annotations
 
 import http.client

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterator
 
+import ldap3
 import pytest
 
 from ldapproxy.config.load import load
@@ -74,9 +75,6 @@ def test_an_anonymous_client_sees_the_root_dse_only(url: str) -> None:
 
 
 def test_a_failed_bind_leaves_the_connection_anonymous(url: str) -> None:
-    # ldapsearch stops at a failed bind; ldapwhoami -e chaining cannot do two binds. ldap3 can.
-    import ldap3
-
     connection = ldap3.Connection(url, ALICE, "wonderland", client_strategy=ldap3.SAFE_SYNC)
     connection.bind()
     status, *_ = connection.search(ALICE, "(objectClass=*)", ldap3.BASE)
@@ -125,6 +123,6 @@ def test_passwords_can_be_neither_read_nor_compared(url: str) -> None:
 
 def test_nothing_can_be_written(url: str) -> None:
     assert client("ldapdelete", url, *AS_ALICE, ALICE).returncode == 53
-    assert client("ldappasswd", url, *AS_ALICE, "-s", "new").returncode == 2
+    assert "Protocol error (2)" in client("ldappasswd", url, *AS_ALICE, "-s", "new").stdout
     assert client("ldapmodrdn", url, *AS_ALICE, ALICE, "uid=alicia").returncode == 53
     assert client("ldapwhoami", url, *AS_ALICE).returncode == 0

@@ -1,3 +1,5 @@
+"""Users, passcodes and enrolment."""
+
 from __future__ import annotations
 
 import re

@@ -1,3 +1,5 @@
+"""The record of calls."""
+
 from __future__ import annotations
 
 from ldapproxy.demo import duo_calls

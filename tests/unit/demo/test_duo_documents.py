@@ -1,3 +1,5 @@
+"""Users and faults read from documents."""
+
 from __future__ import annotations
 
 from typing import Any

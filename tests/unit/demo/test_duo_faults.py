@@ -1,3 +1,5 @@
+"""Which fault hits which call."""
+
 from __future__ import annotations
 
 from ldapproxy.demo.duo_faults import EVERY_ENDPOINT, Fault, FaultKind, Faults

@@ -1,3 +1,5 @@
+"""The simulator's port: closed, mute, resetting, and with other certificates."""
+
 from __future__ import annotations
 
 import socket

@@ -1,3 +1,5 @@
+"""The words of the simulator."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,3 +1,5 @@
+"""Reading parameters, and refusing them as Duo does."""
+
 from __future__ import annotations
 
 from ipaddress import ip_address

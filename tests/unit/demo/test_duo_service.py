@@ -1,3 +1,5 @@
+"""What preauth and auth decide."""
+
 from __future__ import annotations
 
 import asyncio

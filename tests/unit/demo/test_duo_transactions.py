@@ -1,3 +1,5 @@
+"""The life of an authentication."""
+
 from __future__ import annotations
 
 import asyncio

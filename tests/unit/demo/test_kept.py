@@ -1,3 +1,5 @@
+"""What a simulator keeps between two starts."""
+
 from __future__ import annotations
 
 import stat

@@ -1,3 +1,5 @@
+"""The account's logo."""
+
 from __future__ import annotations
 
 import struct

@@ -1,3 +1,5 @@
+"""The cast of the demo holds together."""
+
 from __future__ import annotations
 
 import uuid

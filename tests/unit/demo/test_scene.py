@@ -1,3 +1,5 @@
+"""The scene of the demo, in a process of its own."""
+
 from __future__ import annotations
 
 import socket
@@ -36,7 +38,8 @@ def test_the_instructions_name_every_listener_and_the_page() -> None:
     options = SceneOptions(page_port=0, closed_port=20001, open_port=20002, admin_port=20003)
     with running_scene(options) as scene:
         for text in (
-            "ldapwhoami -x -H ldap://127.0.0.1:20001 -D uid=alice,ou=people,dc=example,dc=com -w wonderland\n",
+            "ldapwhoami -x -H ldap://127.0.0.1:20001 -D uid=alice,ou=people,",
+            ",dc=example,dc=com -w wonderland\n",
             "ldapwhoami -x -H ldap://127.0.0.1:20002",
             "http://127.0.0.1:20003/",
             "ldapsearch",

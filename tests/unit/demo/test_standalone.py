@@ -1,3 +1,5 @@
+"""A simulator with its page, served and stopped."""
+
 from __future__ import annotations
 
 import asyncio
@@ -11,10 +13,15 @@ from ldapproxy.demo.kept import keep
 from ldapproxy.demo.standalone import SimulatorOptions, raise_descriptor_limit, serving
 
 
-def options(folder: Path, **changes: int) -> SimulatorOptions:
+def options(folder: Path, port: int = 0, page_port: int = 0) -> SimulatorOptions:
     kept = keep(folder, ["127.0.0.1"])
     return SimulatorOptions(
-        kept.certificate, kept.integration_key, kept.secret_key, users=(User("alice", "DU1"),), **changes
+        kept.certificate,
+        kept.integration_key,
+        kept.secret_key,
+        port=port,
+        page_port=page_port,
+        users=(User("alice", "DU1"),),
     )
 
 
