@@ -37,7 +37,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """A single value; `text` is what the file says, without quotes. It may be a secret, so `repr` hides it."""
+    """A single value; `text` is what the file says, without quotes. Not in `repr`: it may be a secret."""
 
     place: Place
     text: str = field(repr=False)
