@@ -21,7 +21,7 @@ import yaml
 from ldapproxy.demo.certificate import CertificateError, CertificateFiles, DemoNotInstalledError
 from ldapproxy.demo.duo_documents import read_user
 from ldapproxy.demo.duo_model import User
-from ldapproxy.demo.kept import keep
+from ldapproxy.demo.kept import certificate_in, integration_key_in, secret_key_file_in
 from ldapproxy.demo.people import CAST
 from ldapproxy.demo.phone_page import PersonToTry
 from ldapproxy.demo.scene import Scene, SceneOptions
@@ -98,9 +98,9 @@ def duo_simulator(arguments: Sequence[str]) -> int:
     raise_descriptor_limit()
     try:
         if parsed.folder is not None:
-            return uvloop.run(_run_simulator(parsed, parsed.folder))
+            return _simulate(parsed, parsed.folder)
         with TemporaryDirectory(prefix="duo-simulator-") as folder:
-            return uvloop.run(_run_simulator(parsed, Path(folder)))
+            return _simulate(parsed, Path(folder))
     except OptionError as error:
         sys.stderr.write(f"ldapproxy duo-simulator: {error}\n")
         return UNUSABLE
@@ -139,18 +139,15 @@ def _simulator_parser() -> argparse.ArgumentParser:
     return parser
 
 
-async def _run_simulator(parsed: argparse.Namespace, folder: Path) -> int:
-    """Serves until a signal comes."""
+def _simulate(parsed: argparse.Namespace, folder: Path) -> int:
+    """Serves until a signal comes, with keys and certificate from `folder` unless others are given."""
+    folder.mkdir(parents=True, exist_ok=True)
+    secret_key_file = parsed.secret_key_file or secret_key_file_in(folder)
     host, port = parsed.listen
     page_host, page_port = parsed.page
-    names = [*parsed.name, host, "localhost", "127.0.0.1", "::1"]
-    kept = keep(folder, [name for name in dict.fromkeys(names) if name not in _EVERY_ADDRESS])
-    secret_key_file = parsed.secret_key_file or kept.secret_key_file
-    certificate = _certificate(parsed) or kept.certificate
-    integration_key = parsed.integration_key or kept.integration_key
     options = SimulatorOptions(
-        certificate=certificate,
-        integration_key=integration_key,
+        certificate=_given_certificate(parsed) or certificate_in(folder, _names(parsed)),
+        integration_key=parsed.integration_key or integration_key_in(folder),
         secret_key=_read_secret(secret_key_file),
         host=host,
         port=port,
@@ -158,30 +155,25 @@ async def _run_simulator(parsed: argparse.Namespace, folder: Path) -> int:
         page_port=page_port,
         users=_read_users(parsed.users) if parsed.users else _cast(),
     )
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with serving(options) as running:
-        if parsed.users is None:
-            running.phones.people = [PersonToTry(person.uid, "", person.note) for person in CAST]
-        shown_host = parsed.name[0] if parsed.name and host in _EVERY_ADDRESS else host
-        sys.stdout.write(
-            _configuration(
-                api_host=_host_and_port(shown_host, running.simulator.listener.port),
-                integration_key=integration_key,
-                secret_key_file=secret_key_file,
-                ca_file=certificate.ca_file,
-                page_url=running.page.url,
-            )
-        )
-        sys.stdout.flush()
-        await stop.wait()
+    shown_host = parsed.name[0] if parsed.name and host in _EVERY_ADDRESS else host
+
+    async def serve() -> None:
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        async with serving(options) as running:
+            if parsed.users is None:
+                running.phones.people = [PersonToTry(person.uid, "", person.note) for person in CAST]
+            api_host = _host_and_port(shown_host, running.simulator.listener.port)
+            sys.stdout.write(_configuration(options, api_host, secret_key_file, running.page.url))
+            sys.stdout.flush()
+            await stop.wait()
+
+    uvloop.run(serve())
     return OK
 
 
-def _configuration(
-    api_host: str, integration_key: str, secret_key_file: Path, ca_file: Path | None, page_url: str
-) -> str:
+def _configuration(options: SimulatorOptions, api_host: str, secret_key_file: Path, page_url: str) -> str:
     """What to put into the configuration, and where the phone page is."""
     lines = [
         f"The phone page: {page_url}",
@@ -190,15 +182,22 @@ def _configuration(
         "duo:",
         "  simulator:",
         f"    api_host: {json.dumps(api_host)}",
-        f"    integration_key: {integration_key}",
+        f"    integration_key: {json.dumps(options.integration_key)}",
         f"    secret_key_file: {json.dumps(str(secret_key_file.absolute()))}",
     ]
+    ca_file = options.certificate.ca_file
     if ca_file is not None:
         lines.append(f"    ca_file: {json.dumps(str(ca_file.absolute()))}")
     return "\n".join(lines) + "\n\n"
 
 
-def _certificate(parsed: argparse.Namespace) -> CertificateFiles | None:
+def _names(parsed: argparse.Namespace) -> list[str]:
+    """The names for a new certificate, the one that clients use first."""
+    names = [*parsed.name, parsed.listen[0], "localhost", "127.0.0.1", "::1"]
+    return [name for name in dict.fromkeys(names) if name not in _EVERY_ADDRESS]
+
+
+def _given_certificate(parsed: argparse.Namespace) -> CertificateFiles | None:
     """The certificate that was given; None when none was.
 
     Raises:

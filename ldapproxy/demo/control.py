@@ -2,12 +2,14 @@
 
 Owns the translation between JSON and the simulator's own values. It must not know rules or pages.
 
-    GET  /control/state             reachability, waiting pushes, counts of calls
+    GET  /control/state             reachability, and all waiting pushes
+    GET  /control/counts            how many calls arrived, by endpoint, and how many pushes wait
     GET  /control/calls             the calls; ?endpoint= and ?username= narrow them
     POST /control/users             add or replace a user (`duo_documents.read_user`)
     POST /control/users/remove      {name}
     POST /control/automatic         {answer, after?, user?}: answer without a person; answer null ends it
     POST /control/answer            {txid, answer}: approve, deny or fraud
+    POST /control/answer/all        {answer}: to all that wait
     POST /control/activate          {code}: a phone scans an activation code
     POST /control/reachability      {state}: on, off, silent or reset
     POST /control/settings          {push_timeout?, clock_offset?, trusted_networks?}
@@ -46,12 +48,14 @@ class Control:
     def add_routes(self, router: web.UrlDispatcher) -> None:
         """Adds the paths of the control API."""
         router.add_get("/control/state", self._state)
+        router.add_get("/control/counts", self._counts)
         router.add_get("/control/calls", self._calls)
         for path, action in {
             "users": self._put_user,
             "users/remove": self._remove_user,
             "automatic": self._automatic,
             "answer": self._answer,
+            "answer/all": self._answer_all,
             "activate": self._activate,
             "reachability": self._reachability,
             "settings": self._settings,
@@ -70,8 +74,13 @@ class Control:
             {
                 "reachability": simulator.listener.reachability.value,
                 "waiting": [asdict(push) for push in simulator.duo.transactions.waiting()],
-                "counts": simulator.calls.counts(),
             }
+        )
+
+    async def _counts(self, request: web.Request) -> web.Response:
+        simulator = self._simulator
+        return web.json_response(
+            {"calls": simulator.calls.counts(), "waiting": simulator.duo.transactions.waiting_count()}
         )
 
     async def _calls(self, request: web.Request) -> web.Response:
@@ -100,6 +109,9 @@ class Control:
         answer = choice(Answer, document["answer"])
         if not self._simulator.duo.transactions.answer(str(document["txid"]), answer):
             raise ValueError("this push is not waiting any more")
+
+    async def _answer_all(self, document: Document) -> None:
+        self._simulator.duo.transactions.answer_all(choice(Answer, document["answer"]))
 
     async def _activate(self, document: Document) -> None:
         if not self._simulator.duo.accounts.claim_activation(str(document["code"])):

@@ -115,6 +115,11 @@ class Transactions:
             self._advance(transaction, by_person(answer))
         return True
 
+    def answer_all(self, answer: Answer) -> None:
+        """Every person who is asked answers the same; to ignore leaves all as it is."""
+        for txid in list(self._waiting):
+            self.answer(txid, answer)
+
     def time_out_all(self) -> None:
         """Ends all that waits, and forgets all that ended."""
         for transaction in list(self._waiting.values()):

@@ -17,7 +17,8 @@ from typing import Any
 from twisted.internet.error import CannotListenError
 
 from ldapproxy.demo.certificate import DemoNotInstalledError
-from ldapproxy.demo.kept import KeptFiles, keep
+from ldapproxy.demo.duo_simulator import DuoSimulator
+from ldapproxy.demo.kept import certificate_in, integration_key_in, secret_key_file_in
 from ldapproxy.demo.people import (
     APPLICATION_DN,
     APPLICATION_PASSWORD,
@@ -31,6 +32,7 @@ from ldapproxy.demo.people import (
 from ldapproxy.demo.phone_page import CommandToTry, PersonToTry
 from ldapproxy.demo.standalone import SimulatorOptions, serving
 from ldapproxy.net.bridge import wait_for
+from ldapproxy.secret import Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +92,15 @@ class Scene:
         directory_url = self._start_directory()
         users = tuple(user for person in CAST if (user := person.duo_user()) is not None)
         try:
-            kept = keep(folder, ["127.0.0.1", "localhost", "::1"])
+            certificate = certificate_in(folder, ["127.0.0.1", "localhost", "::1"])
+            integration_key = integration_key_in(folder)
+            secret_key_file = secret_key_file_in(folder)
             running = await self._parts.enter_async_context(
                 serving(
                     SimulatorOptions(
-                        certificate=kept.certificate,
-                        integration_key=kept.integration_key,
-                        secret_key=kept.secret_key,
+                        certificate=certificate,
+                        integration_key=integration_key,
+                        secret_key=Secret(secret_key_file.read_text().strip()),
                         page_host=options.page_host,
                         page_port=options.page_port,
                         users=users,
@@ -110,7 +114,7 @@ class Scene:
         self._page_url = running.page.url
         running.phones.people = [PersonToTry(person.uid, person.password, person.note) for person in CAST]
         running.phones.commands = self.commands()
-        return self._write_configuration(folder, directory_url, running.simulator.api_host, kept)
+        return self._write_configuration(folder, directory_url, running.simulator, certificate.ca_file)
 
     async def stop(self) -> None:
         """Stops all parts and removes their files."""
@@ -136,7 +140,9 @@ class Scene:
         self._parts.push_async_callback(stop_directory)
         return directory.url
 
-    def _write_configuration(self, folder: Path, directory_url: str, api_host: str, kept: KeptFiles) -> Path:
+    def _write_configuration(
+        self, folder: Path, directory_url: str, simulator: DuoSimulator, ca_file: Path | None
+    ) -> Path:
         """Writes the proxy's configuration, with its secrets in files of their own."""
         directory_password = _write_private(folder / "directory-password", SERVICE_ACCOUNT_PASSWORD)
         lines = [
@@ -150,10 +156,10 @@ class Scene:
             f"      password_file: {_quoted(directory_password)}",
             "duo:",
             "  demo:",
-            f"    api_host: {_quoted(api_host)}",
-            f"    integration_key: {_quoted(kept.integration_key)}",
-            f"    secret_key_file: {_quoted(kept.secret_key_file)}",
-            f"    ca_file: {_quoted(kept.certificate.ca_file)}",
+            f"    api_host: {_quoted(simulator.api_host)}",
+            f"    integration_key: {_quoted(simulator.integration_key)}",
+            f"    secret_key_file: {_quoted(secret_key_file_in(folder))}",
+            f"    ca_file: {_quoted(ca_file)}",
             "    ping_interval: 2s",
             "listeners:",
             *self._listener("closed", self.options.closed_port),

@@ -222,19 +222,28 @@ class SimulatorProcess:
             AssertionError: they did not come in time.
         """
         deadline = time.monotonic() + within
-        while len(waiting := self.waiting(user)) < count:
-            assert time.monotonic() < deadline, f"{len(waiting)} of {count} pushes came within {within} s"
+        while self.waiting_count() < count or len(self.waiting(user)) < count:
+            assert time.monotonic() < deadline, f"{count} pushes did not come within {within} s"
             time.sleep(_POLL)
-        return waiting
+        return self.waiting(user)
 
     def answer(self, push: WaitingPush | str, answer: str) -> None:
         """A person answers `approve`, `deny` or `fraud`; `push` is a waiting push or its txid."""
         txid = push if isinstance(push, str) else push.txid
         self._request("POST", "answer", {"txid": txid, "answer": answer})
 
+    def answer_all(self, answer: str) -> None:
+        """Everybody who is asked now answers the same."""
+        self._request("POST", "answer/all", {"answer": answer})
+
+    def waiting_count(self) -> int:
+        """How many pushes and calls wait; cheap, also with thousands."""
+        count: int = self._request("GET", "counts")["waiting"]
+        return count
+
     def counts(self) -> dict[str, int]:
         """How many calls arrived since the start or `forget_calls`, by endpoint; pings are counted too."""
-        counts: dict[str, int] = self._request("GET", "state")["counts"]
+        counts: dict[str, int] = self._request("GET", "counts")["calls"]
         return counts
 
     def logins(self) -> int:

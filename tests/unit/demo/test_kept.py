@@ -5,25 +5,25 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
-from ldapproxy.demo.kept import keep
+from ldapproxy.demo.kept import certificate_in, integration_key_in, secret_key_file_in
 
 
 def test_what_was_made_once_is_read_the_next_time(tmp_path: Path) -> None:
-    folder = tmp_path / "new" / "folder"
-    first = keep(folder, ["127.0.0.1"])
-    certificate = first.certificate.certificate_file.read_bytes()
-    second = keep(folder, ["other.example.com"])
-    assert (second.integration_key, second.secret_key) == (first.integration_key, first.secret_key)
-    assert second.certificate.certificate_file.read_bytes() == certificate
-    assert len(first.secret_key.reveal()) == 40
+    certificate = certificate_in(tmp_path, ["127.0.0.1"]).certificate_file.read_bytes()
+    integration_key = integration_key_in(tmp_path)
+    secret_key = secret_key_file_in(tmp_path).read_text()
+    assert certificate_in(tmp_path, ["other.example.com"]).certificate_file.read_bytes() == certificate
+    assert integration_key_in(tmp_path) == integration_key
+    assert secret_key_file_in(tmp_path).read_text() == secret_key
+    assert len(secret_key.strip()) == 40
 
 
 def test_secrets_are_readable_by_their_owner_only(tmp_path: Path) -> None:
-    kept = keep(tmp_path, ["127.0.0.1"])
-    for path in (kept.secret_key_file, kept.certificate.private_key_file):
+    key = certificate_in(tmp_path, ["127.0.0.1"]).private_key_file
+    for path in (secret_key_file_in(tmp_path), key):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 def test_a_key_that_somebody_wrote_is_taken(tmp_path: Path) -> None:
-    (tmp_path / "secret-key").write_text("chosen\n")
-    assert keep(tmp_path, ["127.0.0.1"]).secret_key.reveal() == b"chosen"
+    (tmp_path / "integration-key").write_text("chosen\n")
+    assert integration_key_in(tmp_path) == "chosen"

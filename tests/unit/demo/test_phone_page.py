@@ -153,6 +153,10 @@ def test_many_waiting_pushes_do_not_flood_the_page(page: Page, duo: SimulatorPro
         push(duo, "alice")
     expect(page.get_by_role("article")).to_have_count(50)
     expect(page.get_by_text("3 more are waiting.")).to_be_visible()
+    assert duo.waiting_count() == 53
+    duo.answer_all("approve")
+    expect(page.get_by_text("No login is waiting")).to_be_visible()
+    assert duo.waiting_count() == 0
 
 
 def test_nothing_is_wider_than_a_small_phone(page: Page, duo: SimulatorProcess) -> None:

@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 
 from ldapproxy.demo.duo_model import User
-from ldapproxy.demo.kept import keep
+from ldapproxy.demo.kept import certificate_in
 from ldapproxy.demo.standalone import SimulatorOptions, raise_descriptor_limit, serving
+from ldapproxy.secret import Secret
 
 
 def options(folder: Path, port: int = 0, page_port: int = 0) -> SimulatorOptions:
-    kept = keep(folder, ["127.0.0.1"])
     return SimulatorOptions(
-        kept.certificate,
-        kept.integration_key,
-        kept.secret_key,
+        certificate_in(folder, ["127.0.0.1"]),
+        "DI0123456789ABCDEFGH",
+        Secret("s" * 40),
         port=port,
         page_port=page_port,
         users=(User("alice", "DU1"),),
