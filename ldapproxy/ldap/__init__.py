@@ -8,5 +8,6 @@ The files, from the bottom up:
     controls       what stands behind an operation            framing       a stream becomes messages
     requests       Bind, Extended, Abandon, Unbind, Compare   responses     LDAPResult, both ways
     filters        what a search filter asserts on            search        the SearchRequest
-    messages       all of the above, to import from
+    messages       all of these messages, to import from      admission     which requests are relayed
+    session        the state table of one client connection
 """

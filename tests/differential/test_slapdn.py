@@ -1,8 +1,8 @@
 """Names as OpenLDAP reads them (`slapdn`), against ours.
 
 What must hold: two names that are equal for us are equal for slapd; a name that both accept has the same
-parts; and what we accept and slapd refuses belongs to a few known kinds. The other way round nothing must hold:
-a name that we refuse, or keep apart from another, is exempt from nothing.
+parts; and what we accept and slapd refuses belongs to a few known kinds. The other way round nothing must
+hold: a name that we refuse, or keep apart from another, is exempt from nothing.
 """
 
 from __future__ import annotations
