@@ -11,8 +11,9 @@ import logging
 import resource
 import signal
 import sys
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, Protocol
 
 import uvloop
 from twisted.internet import asyncioreactor
@@ -187,6 +188,19 @@ def install_reactor() -> Any:
     return reactor
 
 
+class Scene(Protocol):
+    """What surrounds the proxy in a demo (`demo.scene`)."""
+
+    async def start(self) -> Path:
+        """Starts everything and returns the proxy's configuration file."""
+
+    async def stop(self) -> None:
+        """Stops everything."""
+
+    def instructions(self) -> str:
+        """What to print once the proxy listens."""
+
+
 def run(configuration: Configuration) -> int:
     """Runs until SIGTERM or SIGINT.
 
@@ -194,42 +208,96 @@ def run(configuration: Configuration) -> int:
         The exit code: 0 after an orderly stop, 1 when it could not start.
     """
     reactor = install_reactor()
+
+    async def start() -> Application:
+        return _start(configuration, reactor)
+
+    async def stop(application: Application) -> None:
+        await application.stop()
+
+    return _serve(reactor, start, stop)
+
+
+def run_scene(make_scene: Callable[[Any], Scene], load: Callable[[Path], Configuration]) -> int:
+    """Runs the proxy in the middle of a scene, until SIGTERM or SIGINT.
+
+    Args:
+        make_scene: makes the scene on the reactor.
+        load: reads the configuration that the scene has written.
+
+    Returns:
+        The exit code, as `run` does.
+
+    Raises:
+        Exception: what kept the scene from starting.
+    """
+    reactor = install_reactor()
+    scene = make_scene(reactor)
+
+    async def start() -> Application:
+        path = await scene.start()
+        try:
+            application = _start(load(path), reactor)
+        except BaseException:
+            await scene.stop()
+            raise
+        sys.stdout.write(scene.instructions())
+        sys.stdout.flush()
+        return application
+
+    async def stop(application: Application) -> None:
+        await application.stop()
+        await scene.stop()
+
+    return _serve(reactor, start, stop)
+
+
+def _start(configuration: Configuration, reactor: Any) -> Application:
     logs.set_up(configuration.log, secrets=_secrets_of(configuration))
     _raise_descriptor_limit(configuration)
     for warning in configuration.warnings:
         _log.warning("%s", warning)
-    failure: list[str] = []
+    application = Application(configuration, reactor)
+    application.start()
+    for listener in application.listeners:
+        _log.info("listener %s listens on %s", listener.name, listener.url)
+    return application
 
-    async def start() -> Application:
-        application = Application(configuration, reactor)
-        application.start()
-        return application
+
+def _serve(
+    reactor: Any,
+    start: Callable[[], Coroutine[Any, Any, Application]],
+    stop: Callable[[Application], Coroutine[Any, Any, None]],
+) -> int:
+    """Runs the reactor from `start` to the end of `stop`, which the first signal calls for."""
+    failures: list[BaseException] = []
 
     def started(task: asyncio.Task[Application]) -> None:
         error = task.exception()
-        if error is None:
-            application = task.result()
-            stop = _stopper(application, reactor)
-            for number in (signal.SIGTERM, signal.SIGINT):
-                asyncio.get_event_loop().add_signal_handler(number, stop)
-            for listener in application.listeners:
-                _log.info("listener %s listens on %s", listener.name, listener.url)
-        else:
-            if not isinstance(error, ListenError | AdminError | TlsError):
-                _log.error("cannot start", exc_info=error)
-            failure.append(str(error) or type(error).__name__)
+        if error is not None:
+            failures.append(error)
             reactor.stop()
+            return
+        stopper = _stopper(lambda: stop(task.result()), reactor)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_event_loop().add_signal_handler(number, stopper)
 
     starting: list[asyncio.Task[Application]] = []
     reactor.callWhenRunning(lambda: starting.append(run_soon(start(), started)))
     reactor.run(installSignalHandlers=False)
-    if failure:
-        print(f"ldapproxy: {failure[0]}", file=sys.stderr)  # noqa: T201 - for the person who started it
-        return 1
-    return 0
+    match failures:
+        case []:
+            return 0
+        case [ListenError() | AdminError() | TlsError() as error, *_]:
+            sys.stderr.write(f"ldapproxy: {error}\n")
+            return 1
+        case [error, *_]:
+            raise error
+        case _:
+            raise AssertionError
 
 
-def _stopper(application: Application, reactor: Any) -> Callable[[], None]:
+def _stopper(end: Callable[[], Coroutine[Any, Any, None]], reactor: Any) -> Callable[[], None]:
     """What a signal calls: the first one stops in order, a second one at once."""
     stopping: list[asyncio.Task[None]] = []
 
@@ -244,7 +312,7 @@ def _stopper(application: Application, reactor: Any) -> Callable[[], None]:
             stopping[0].cancel()
             return
         _log.info("stopping: no new connections; pending binds may end")
-        stopping.append(run_soon(application.stop(), stopped))
+        stopping.append(run_soon(end(), stopped))
 
     return stop
 

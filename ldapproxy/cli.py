@@ -117,8 +117,13 @@ def _check(parsed: argparse.Namespace, _further: list[str]) -> int:
 def _demo(_parsed: argparse.Namespace, further: list[str]) -> int:
     from ldapproxy import app
     from ldapproxy.demo import command_line
+    from ldapproxy.demo.scene import SceneError
 
-    return command_line.demo(further, lambda make_scene: app.run_scene(make_scene, _load))  # type: ignore[attr-defined]
+    try:
+        return command_line.demo(further, lambda make_scene: app.run_scene(make_scene, _load))
+    except SceneError as error:
+        sys.stderr.write(f"ldapproxy demo: {error}\n")
+        return FAILED
 
 
 def _duo_simulator(_parsed: argparse.Namespace, further: list[str]) -> int:
