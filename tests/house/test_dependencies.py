@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import sys
 import tomllib
+from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tests.house.files import ROOT
+from tests.house.files import ROOT, SOURCE, TESTS, python_files, shown
 
 PYPROJECT = ROOT / "pyproject.toml"
 PROJECT = tomllib.loads(PYPROJECT.read_text())
@@ -42,6 +46,47 @@ def test_every_dependency_has_a_reason() -> None:
         *(line for extra in PROJECT["project"]["optional-dependencies"].values() for line in extra),
     ]
     assert not [line for line in wanted if not line.startswith("ldapproxy[") and not reasons.get(line)]
+
+
+@pytest.mark.parametrize(
+    ("folders", "extras"),
+    [((SOURCE,), ("demo",)), ((TESTS,), ("demo", "dev"))],
+    ids=["the program", "the tests"],
+)
+def test_every_package_that_is_imported_is_asked_for(
+    folders: tuple[Path, ...], extras: tuple[str, ...]
+) -> None:
+    """Not only brought along by another, which may drop it."""
+    asked_for = {canonicalize_name(each.name) for each in requirements(*extras)} | {"ldapproxy"}
+    came_from = packages_distributions()
+    unasked = {
+        f"{shown(file)}:{line} imports {package}"
+        for file in python_files(*folders)
+        for line, package in _imports(file)
+        if package not in {*sys.stdlib_module_names, "tests"}
+        and not asked_for & {canonicalize_name(name) for name in came_from.get(package, ())}
+    }
+    assert not unasked, "\n".join(sorted(unasked))
+
+
+def test_every_dependency_of_the_program_is_imported() -> None:
+    imported = {package for file in python_files(SOURCE) for _, package in _imports(file)}
+    used = {
+        canonicalize_name(name)
+        for package, names in packages_distributions().items()
+        if package in imported
+        for name in names
+    }
+    assert not {canonicalize_name(each.name) for each in requirements("demo")} - used
+
+
+def _imports(file: Path) -> Iterator[tuple[int, str]]:
+    """The top-level packages that a file imports, with their lines."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name.partition(".")[0]) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module is not None and node.level == 0:
+            yield node.lineno, node.module.partition(".")[0]
 
 
 @pytest.mark.parametrize(("lock", "extras"), [("runtime", ()), ("demo", ("demo",)), ("dev", ("demo", "dev"))])
