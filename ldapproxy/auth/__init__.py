@@ -9,4 +9,5 @@ effects         what a bind asks of the world, as values
 bind_flow       one bind from credential to verdict, as a generator of effects
 replies         the BindResponse that a verdict becomes
 audit           the record that a bind leaves
+enrolment       what people and administrators see of offline authenticators
 """

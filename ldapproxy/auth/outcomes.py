@@ -88,10 +88,17 @@ class OfflineVerdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class OfflineResult:
-    """An offline verdict and the label of the authenticator that verified the code, if one did."""
+    """What became of an offline code.
+
+    Attributes:
+        verdict: the verdict.
+        authenticator: the label of the authenticator that verified the code; None when none did.
+        detail: a sentence for the log: why not, or what is left of the limits. Never a code.
+    """
 
     verdict: OfflineVerdict
     authenticator: str | None = None
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
