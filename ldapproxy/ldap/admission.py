@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from enum import Enum, unique
 
+from ldapproxy.ldap.attributes import canonical_attribute, spellings
+from ldapproxy.ldap.controls import ASSERTION_OID, MATCHED_VALUES_OID
 from ldapproxy.ldap.framing import Frame
 from ldapproxy.ldap.messages import (
     CANCEL_OID,
@@ -25,25 +27,12 @@ from ldapproxy.ldap.messages import (
 )
 from ldapproxy.ldap.result_codes import ResultCode
 
-_ASSERTION_CONTROL = "1.3.6.1.1.12"  # RFC 4528
-_MATCHED_VALUES_CONTROL = "1.2.826.0.1.3344810.2.3"  # RFC 3876
 _FILTER_CONTROL = re.compile(
-    re.escape(_ASSERTION_CONTROL).encode() + b"|" + re.escape(_MATCHED_VALUES_CONTROL).encode()
+    re.escape(ASSERTION_OID).encode() + b"|" + re.escape(MATCHED_VALUES_OID).encode()
 )
 # An extensible match (RFC 4511 section 4.5.1.7.7) inside a filter: [9] constructed.
 _EXTENSIBLE_MATCH = b"\xa9"
 _SCOPE_BASE_OBJECT = 0
-
-# The same attribute goes by its OID too (slapd and Active Directory take either).
-_OIDS = {
-    "userpassword": "2.5.4.35",
-    "unicodepwd": "1.2.840.113556.1.4.90",
-    "dbcspwd": "1.2.840.113556.1.4.55",
-    "authpassword": "1.3.6.1.4.1.4203.1.3.4",
-    "sambantpassword": "1.3.6.1.4.1.7165.2.1.25",
-    "sambalmpassword": "1.3.6.1.4.1.7165.2.1.24",
-    "olcrootpw": "1.3.6.1.4.1.4203.1.12.2.3.2.0.9",
-}
 
 
 @unique
@@ -87,19 +76,17 @@ class PasswordAttributes:
     __slots__ = ("_named", "suspicious")
 
     def __init__(self, names: tuple[str, ...]) -> None:
-        lowered = {name.lower() for name in names}
-        self._named = frozenset(lowered | {_OIDS[name] for name in lowered if name in _OIDS})
+        self._named = frozenset(canonical_attribute(name) for name in names)
         # Finds every request worth decoding: one of the names or OIDs anywhere in it, or what may be an
         # extensible match. A false alarm costs one decoding.
+        spelled = sorted({spelling for name in names for spelling in spellings(name)})
         self.suspicious = re.compile(
-            b"|".join([*(re.escape(name.encode()) for name in sorted(self._named)), _EXTENSIBLE_MATCH]),
-            re.IGNORECASE,
+            b"|".join([*(_anywhere(spelling) for spelling in spelled), _EXTENSIBLE_MATCH]), re.IGNORECASE
         )
 
     def name(self, description: str) -> bool:
         """Whether an attribute description (RFC 4512 section 2.5) is one of them."""
-        attribute = description.partition(";")[0].strip().lower()
-        return attribute.removeprefix("oid.") in self._named
+        return canonical_attribute(description) in self._named
 
     def any_in(self, descriptions: tuple[str, ...]) -> bool:
         """Whether any of the descriptions is one of them."""
@@ -143,6 +130,13 @@ def examine(frame: Frame, standing: Standing, rules: AdmissionRules) -> Refusal 
     if refusal is not None or rules.password_attributes is None:
         return refusal
     return _examine_assertions(frame, rules.password_attributes)
+
+
+def _anywhere(spelling: str) -> bytes:
+    """A pattern for a name or OID; some directories let numbers of an OID begin with zeros."""
+    if spelling[0].isdigit():
+        return rb"\.".join(b"0*" + number.encode() for number in spelling.split("."))
+    return re.escape(spelling.encode())
 
 
 def _examine_unbound(frame: Frame, standing: Standing, rules: AdmissionRules) -> Refusal | None:
@@ -189,13 +183,12 @@ def _examine_filter_controls(frame: Frame, passwords: PasswordAttributes) -> Ref
     for control in decode_controls(frame):
         if control.value is None:
             continue
-        match control.oid:
-            case "1.3.6.1.1.12":
-                facts = decode_filter(control.value)
-            case "1.2.826.0.1.3344810.2.3":
-                facts = decode_values_return_filter(control.value)
-            case _:
-                continue
+        if control.oid == ASSERTION_OID:
+            facts = decode_filter(control.value)
+        elif control.oid == MATCHED_VALUES_OID:
+            facts = decode_values_return_filter(control.value)
+        else:
+            continue
         if facts.extensible_without_attribute or passwords.any_in(facts.attributes):
             return _TESTS_PASSWORD
     return None

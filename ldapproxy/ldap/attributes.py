@@ -102,6 +102,13 @@ def canonical_attribute(description: str) -> str:
     return _CANONICAL.get(name, name)
 
 
+def spellings(name: str) -> frozenset[str]:
+    """Every known name and OID, in lower case and without options, of the type that `name` is one of."""
+    canonical = canonical_attribute(name)
+    known = {spelling for spelling, of in _CANONICAL.items() if of == canonical}
+    return frozenset(known | {canonical})
+
+
 def decode_description(contents: bytes) -> str:
     """The text of an AttributeDescription (RFC 4511 section 4.1.4).
 

@@ -51,6 +51,7 @@ SPELLINGS = [
     "2.5.4.35",
     "2.5.4.35;binary",
     "OID.2.5.4.35",
+    "02.5.004.35",
     "unicodePwd",
     "1.2.840.113556.1.4.90",
     "dBCSPwd",
@@ -139,6 +140,12 @@ def test_other_password_attributes_can_be_named() -> None:
     other = replace(ADMISSION, password_attributes=PasswordAttributes(("secretWord",)))
     assert code(compare(1, "SecretWord;x"), rules=other) == 53
     assert code(compare(1, "userPassword"), rules=other) == 0
+
+
+def test_an_attribute_named_by_its_oid_is_meant_by_all_its_names() -> None:
+    by_oid = replace(ADMISSION, password_attributes=PasswordAttributes(("2.5.4.35", "1.2.3.4.5")))
+    assert code(search(1, where=equal("userPassword", "s")), rules=by_oid) == 53
+    assert code(search(1, where=equal("1.2.3.4.5", "s")), rules=by_oid) == 53
 
 
 @pytest.mark.parametrize(
