@@ -56,21 +56,35 @@ def demo(arguments: Sequence[str], run_proxy: RunProxy) -> int:
     parser = argparse.ArgumentParser(
         prog="ldapproxy demo",
         description="An embedded directory, a Duo simulator with a phone page, and the proxy between them.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--host", default=default.host, help="address of the proxy's listeners (clear text)")
-    parser.add_argument("--closed-port", type=_port, default=default.closed_port, help="fail mode closed")
-    parser.add_argument("--open-port", type=_port, default=default.open_port, help="fail mode open")
+    parser.add_argument(
+        "--host", default=default.host, help="address of the proxy's listeners, in clear text [%(default)s]"
+    )
+    parser.add_argument(
+        "--closed-port",
+        type=_port,
+        default=default.closed_port,
+        help="of the listener with fail mode closed [%(default)s]",
+    )
+    parser.add_argument(
+        "--open-port",
+        type=_port,
+        default=default.open_port,
+        help="of the listener with fail mode open [%(default)s]",
+    )
     parser.add_argument(
         "--page",
         type=_endpoint,
         default=f"{default.page_host}:{default.page_port}",
         metavar="HOST:PORT",
-        help="the phone page (clear text); 0.0.0.0:8080 lets a real phone open it",
+        help="the phone page, in clear text; 0.0.0.0:8080 lets a real phone open it [%(default)s]",
     )
     parser.add_argument(
-        "--admin-port", type=_port, default=default.admin_port, help="metrics and status page, on loopback"
+        "--admin-port",
+        type=_port,
+        default=default.admin_port,
+        help="metrics and status page, on loopback [%(default)s]",
     )
     parsed = parser.parse_args(arguments)
     page_host, page_port = parsed.page
@@ -108,7 +122,8 @@ def duo_simulator(arguments: Sequence[str]) -> int:
         sys.stderr.write(f"ldapproxy duo-simulator: {error}\n")
         return FAILED
     except OSError as error:
-        sys.stderr.write(f"ldapproxy duo-simulator: {error.strerror or error}\n")
+        where = f"{error.filename}: " if error.filename else ""
+        sys.stderr.write(f"ldapproxy duo-simulator: {where}{error.strerror or error}\n")
         return FAILED
 
 
@@ -117,17 +132,22 @@ def _simulator_parser() -> argparse.ArgumentParser:
         prog="ldapproxy duo-simulator",
         description="Duo's Auth API v2 with a phone page in the browser, to test applications without Duo. "
         "Never a second factor for anything real: whoever opens the page can approve.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("--listen", type=_endpoint, default="127.0.0.1:8443", metavar="HOST:PORT", help="the API (HTTPS)")
+    add(
+        "--listen",
+        type=_endpoint,
+        default="127.0.0.1:8443",
+        metavar="HOST:PORT",
+        help="the API, over TLS [%(default)s]",
+    )
     add(
         "--page",
         type=_endpoint,
         default="127.0.0.1:8080",
         metavar="HOST:PORT",
-        help="the phone page and the control API (clear text)",
+        help="the phone page and the control API, in clear text [%(default)s]",
     )
     add("--users", type=Path, metavar="FILE", help="a YAML list of users; left out: the people of the demo")
     add("--folder", type=Path, metavar="DIR", help="keeps keys and certificate for the next start")
