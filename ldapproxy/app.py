@@ -22,7 +22,7 @@ from twisted.internet.interfaces import IDelayedCall
 from ldapproxy import __version__
 from ldapproxy.config.configuration import Configuration
 from ldapproxy.directory.lookup import Lookup
-from ldapproxy.duo.client import DuoClient
+from ldapproxy.duo.watch import WatchedDuo
 from ldapproxy.net.binds import Binds
 from ldapproxy.net.bridge import run_soon, wait_for
 from ldapproxy.net.listener import Listener, ListenError
@@ -79,7 +79,7 @@ class Application:
             for settings in configuration.directories
         }
         self._lookups = {settings.name: Lookup(settings.lookup) for settings in configuration.directories}
-        self._duos = {settings.name: DuoClient(settings, self.metrics) for settings in configuration.duo}
+        self._duos = {settings.name: WatchedDuo(settings, self.metrics) for settings in configuration.duo}
         self.listeners = [self._listener(settings) for settings in configuration.listeners]
         self._admin = (
             None
@@ -99,8 +99,8 @@ class Application:
             listener.start()
         if self._admin is not None:
             self._admin.start()
-        for duo in self._duos:
-            self.metrics.duo_state(duo, "up")
+        for duo in self._duos.values():
+            duo.start()
         self._probe_directories()
 
     async def stop(self) -> None:
@@ -145,7 +145,10 @@ class Application:
                 )
                 for name, directory in self._directories.items()
             ),
-            duos=tuple(DuoStatus(duo.name, duo.api_host, "up") for duo in self._configuration.duo),
+            duos=tuple(
+                DuoStatus(settings.name, settings.api_host, duo.state.value, duo.reason)
+                for settings, duo in zip(self._configuration.duo, self._duos.values(), strict=True)
+            ),
         )
 
     def _listener(self, settings: Any) -> Listener:

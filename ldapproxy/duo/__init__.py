@@ -12,5 +12,6 @@ Not pure:
     ports         what the package needs of its neighbours
     signing       signatures, with Duo's clock
     transport     HTTPS, and the one table of everything that can go wrong
-    client        the order of the calls, time limits, repetition: what the other floors use
+    client        the order of the calls, time limits, repetition
+    watch         a client that is watched: the background ping, and availability: what the other floors use
 """

@@ -20,3 +20,10 @@ class RequestObserver(Protocol):
             outcome: a value of `calls.CallOutcome`.
             seconds: how long it took.
         """
+
+
+class DuoObserver(RequestObserver, Protocol):
+    """Counts calls, and shows the state of an application (`observe.metrics.Metrics`)."""
+
+    def duo_state(self, duo: str, state: str) -> None:
+        """The application is in this state now, a value of `availability.State`."""
