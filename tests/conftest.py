@@ -1,10 +1,10 @@
-"""What holds for every test: the rule about skips, and the Hypothesis profile."""
+"""What holds for every test: the rule about skips, the one reactor, and the Hypothesis profile."""
 
 from __future__ import annotations
 
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["pytester", "tests.support.skips"]
+pytest_plugins = ["pytester", "tests.support.reactor", "tests.support.skips"]
 
 # Two cores run several test files at once: an example that took long says nothing about the code.
 settings.register_profile(

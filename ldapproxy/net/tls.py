@@ -7,13 +7,17 @@ prove who it is (always verified; there is no switch). It must not know the prot
 from __future__ import annotations
 
 import logging
+import weakref
 from pathlib import Path
 from typing import Any
 
 from OpenSSL import SSL, crypto
+from service_identity.hazmat import DNS_ID, IPAddress_ID, ServiceID, verify_service_identity
+from service_identity.pyopenssl import extract_patterns
 from twisted.internet import ssl
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IOpenSSLServerConnectionCreator
 from twisted.protocols.tls import TLSMemoryBIOProtocol
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ldapproxy.net.settings import ServerTls, TlsVersion
@@ -21,6 +25,10 @@ from ldapproxy.net.settings import ServerTls, TlsVersion
 _log = logging.getLogger(__name__)
 
 _VERSIONS = {TlsVersion.V1_2: ssl.TLSVersion.TLSv1_2, TlsVersion.V1_3: ssl.TLSVersion.TLSv1_3}
+
+
+class NotTheHost(Exception):
+    """The certificate of a directory server does not name the host of the configured URL."""
 
 
 class TlsError(Exception):
@@ -103,7 +111,7 @@ def client_options(host: str, ca_file: Path | None) -> IOpenSSLClientConnectionC
         ca_file: PEM file of trusted authorities; None means the system's.
 
     Raises:
-        TlsError: the file holds no usable certificates.
+        TlsError: the file holds no usable certificates, or `host` is no name of a host.
     """
     if ca_file is None:
         trust: Any = ssl.platformTrust()  # type: ignore[no-untyped-call]  # untyped in Twisted
@@ -113,8 +121,54 @@ def client_options(host: str, ca_file: Path | None) -> IOpenSSLClientConnectionC
             trust = ssl.trustRootFromCertificates(roots)  # type: ignore[no-untyped-call]  # untyped in Twisted
         except (OSError, crypto.Error, ValueError) as error:
             raise TlsError(f"cannot use {ca_file}: {type(error).__name__}: {error}") from None
-    options: IOpenSSLClientConnectionCreator = ssl.optionsForClientTLS(host, trustRoot=trust)
-    return options
+    try:
+        return _ProvenHost(host, ssl.optionsForClientTLS(host, trustRoot=trust))
+    except ValueError:
+        raise TlsError(f"no certificate can name {host!r}; give a host name or an IP address") from None
+
+
+@implementer(IOpenSSLClientConnectionCreator)
+class _ProvenHost:
+    """TLS towards a host that has to prove that it is that host; whatever goes wrong with the proof is a no.
+
+    Twisted's own check (up to 26.10 at least) lets a certificate pass that names no host at all, such as one
+    that the same authority gave to a person: service_identity refuses it with another exception than Twisted
+    expects.
+
+    Args:
+        host: an IP address or a DNS name.
+        options: Twisted's, which know the trusted authorities.
+    """
+
+    def __init__(self, host: str, options: IOpenSSLClientConnectionCreator) -> None:
+        self._options = options
+        try:
+            self._identity: ServiceID = IPAddress_ID(host)
+        except ValueError:
+            self._identity = DNS_ID(host)
+
+    def clientConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:  # noqa: N803 - Twisted's
+        """One connection's TLS state."""
+        # OpenSSL keeps the callback for as long as the connection, which belongs to the protocol.
+        protocol = weakref.ref(tlsProtocol)
+
+        def verify(_: SSL.Connection, certificate: crypto.X509, error: int, depth: int, ok: int) -> bool:
+            if not ok or depth:
+                return bool(ok)
+            try:
+                verify_service_identity(extract_patterns(certificate), [self._identity], [])
+            except Exception as refusal:
+                # Nothing may leave a callback of OpenSSL.
+                connecting = protocol()
+                if connecting is not None:
+                    why = Failure(NotTheHost(type(refusal).__name__))  # type: ignore[no-untyped-call]
+                    connecting.failVerification(why)  # type: ignore[no-untyped-call]  # untyped in Twisted
+                return False
+            return True
+
+        connection = self._options.clientConnectionForTLS(tlsProtocol)
+        connection.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, verify)
+        return connection
 
 
 def _no_passphrase(*_: object) -> bytes:

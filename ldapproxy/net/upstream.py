@@ -10,7 +10,6 @@ import asyncio
 from typing import Protocol as TypingProtocol
 
 from OpenSSL import SSL
-from service_identity import VerificationError
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import (
     IHandshakeListener,
@@ -24,6 +23,7 @@ from ldapproxy.ldap.errors import DecodeError
 from ldapproxy.ldap.framing import Frame, Head, MessageFramer, StreamFramer
 from ldapproxy.ldap.messages import START_TLS_OID, Tag, decode_result, encode_extended_request
 from ldapproxy.ldap.result_codes import ResultCode
+from ldapproxy.net.tls import NotTheHost
 from ldapproxy.net.transport import Transport
 
 # A BindResponse or the answer to a question of ours. The largest seen are a few KiB (diagnosticMessage,
@@ -252,7 +252,7 @@ def _why(reason: Failure) -> str:
     match reason.value:
         case ConnectionDone():
             return "the directory closed the connection"
-        case VerificationError():
+        case NotTheHost():
             return "the server's certificate does not name the host of the configured URL"
         case SSL.Error() as error:
             texts = (

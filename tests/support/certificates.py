@@ -3,7 +3,7 @@
     authority = Authority(tmp_path)
     server = authority.server()            # 127.0.0.1, localhost, ::1
     authority.ca_file                      # what clients trust
-    authority.expired(), authority.wrong_host(), Authority(tmp_path / "other").server()
+    authority.expired(), authority.wrong_host(), authority.nameless(), Authority(tmp_path / "other").server()
 
 Owns the PEM files. It must not know which server presents them.
 """
@@ -42,7 +42,21 @@ class Authority:
     def server(self, *names: str, not_after: datetime | None = None) -> ServerCertificate:
         """A certificate for `names` (addresses or host names), by default those of loopback."""
         # trustme's certificates start in the year 2000, so any end after that makes a valid period.
-        issued = self._authority.issue_cert(*(names or LOOPBACK_NAMES), not_after=not_after)
+        return self._write(self._authority.issue_cert(*(names or LOOPBACK_NAMES), not_after=not_after))
+
+    def expired(self, *names: str) -> ServerCertificate:
+        """A certificate that ended yesterday."""
+        return self.server(*names, not_after=datetime.now(UTC) - timedelta(days=1))
+
+    def wrong_host(self) -> ServerCertificate:
+        """A certificate that is good, but for another host."""
+        return self.server("somewhere-else.example.com")
+
+    def nameless(self) -> ServerCertificate:
+        """A certificate that is good, but names no host at all, as those for people do."""
+        return self._write(self._authority.issue_cert(common_name="Mallory"))
+
+    def _write(self, issued: trustme.LeafCert) -> ServerCertificate:
         number = next(self._numbers)
         files = ServerCertificate(
             self._folder / f"server-{number}.pem", self._folder / f"server-{number}.key"
@@ -52,11 +66,3 @@ class Authority:
         files.private_key_file.touch(mode=0o600)
         issued.private_key_pem.write_to_path(files.private_key_file)
         return files
-
-    def expired(self, *names: str) -> ServerCertificate:
-        """A certificate that ended yesterday."""
-        return self.server(*names, not_after=datetime.now(UTC) - timedelta(days=1))
-
-    def wrong_host(self) -> ServerCertificate:
-        """A certificate that is good, but for another host."""
-        return self.server("somewhere-else.example.com")

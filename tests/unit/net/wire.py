@@ -1,0 +1,135 @@
+"""One end of an LDAP connection in a scenario: whole messages, single bytes, every way to go.
+
+Owns reading and writing. It must not know the product: messages are read by hand.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import struct
+from pathlib import Path
+
+from tests.support.ldap_client import Message, _element, _size
+
+_PATIENCE = 5.0
+
+
+class Wire:
+    """The client's end of a connection to the proxy, or a directory's end of one from it."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self.writer = writer
+        self._buffer = b""
+
+    async def send(self, *messages: bytes) -> None:
+        """Sends bytes, in one piece, and waits until the operating system has them."""
+        self.writer.write(b"".join(messages))
+        async with asyncio.timeout(_PATIENCE):
+            await self.writer.drain()
+
+    async def send_bytewise(self, data: bytes) -> None:
+        """Sends bytes so that each arrives alone."""
+        for at in range(len(data)):
+            await self.send(data[at : at + 1])
+            await asyncio.sleep(0.001)
+
+    async def receive(self) -> Message:
+        """The next message.
+
+        Raises:
+            EOFError: the connection was closed.
+        """
+        while (size := _size(self._buffer)) is None or len(self._buffer) < size:
+            data = await self._read()
+            if not data:
+                raise EOFError(f"the connection was closed behind {self._buffer!r}")
+            self._buffer += data
+        raw, self._buffer = self._buffer[:size], self._buffer[size:]
+        _, at, _ = _element(raw, 0)
+        _, start, at = _element(raw, at)
+        message_id = int.from_bytes(raw[start:at], "big")
+        tag, start, end = _element(raw, at)
+        return Message(message_id, tag, raw, raw[start:end])
+
+    async def receive_raw(self, size: int) -> bytes:
+        """Exactly so many bytes."""
+        while len(self._buffer) < size:
+            data = await self._read()
+            if not data:
+                raise EOFError(f"the connection was closed behind {self._buffer!r}")
+            self._buffer += data
+        raw, self._buffer = self._buffer[:size], self._buffer[size:]
+        return raw
+
+    async def receive_end(self) -> list[Message]:
+        """Every message until the connection is closed; behind the last one there must be nothing."""
+        messages = []
+        while True:
+            try:
+                messages.append(await self.receive())
+            except EOFError:
+                assert not self._buffer, f"cut off: {self._buffer!r}"
+                return messages
+
+    async def rest(self) -> bytes:
+        """Every byte until the connection is closed."""
+        data = self._buffer
+        while more := await self._read():
+            data += more
+        return data
+
+    async def silence(self, seconds: float = 0.05) -> None:
+        """Asserts that nothing comes for a while; the one wait that cannot be a poll."""
+        try:
+            async with asyncio.timeout(seconds):
+                data = self._buffer or await self._reader.read(65536)
+        except TimeoutError:
+            return
+        raise AssertionError(f"something came: {data!r}")
+
+    async def start_tls(self, context: ssl.SSLContext, host: str | None = None) -> None:
+        """TLS from now on."""
+        async with asyncio.timeout(_PATIENCE):
+            await self.writer.start_tls(context, server_hostname=host)
+
+    def small_buffers(self) -> None:
+        """Makes the operating system hold little of what comes in, so that a slow reader shows at once."""
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+
+    def half_close(self) -> None:
+        """Says that nothing more will be sent."""
+        self.writer.write_eof()
+
+    def reset(self) -> None:
+        """Closes with a reset."""
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.writer.transport.abort()
+
+    async def close(self) -> None:
+        """Closes."""
+        self.writer.close()
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                await self.writer.wait_closed()
+        except (OSError, ssl.SSLError, TimeoutError):
+            self.writer.transport.abort()
+
+    @property
+    def _socket(self) -> socket.socket:
+        found: socket.socket = self.writer.get_extra_info("socket")
+        return found
+
+    async def _read(self) -> bytes:
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                return await self._reader.read(65536)
+        except (ConnectionError, ssl.SSLError):
+            return b""
+
+
+def client_context(ca_file: Path) -> ssl.SSLContext:
+    """What a client that trusts this authority asks of a server."""
+    return ssl.create_default_context(cafile=str(ca_file))
