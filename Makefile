@@ -14,7 +14,8 @@ BIN := $(VENV)/bin
 # --no-build-isolation: setuptools comes from lock/build.txt too, not from the day's newest release.
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 LOCKED := $(PIP_INSTALL) --require-hashes
-EDITABLE := $(PIP_INSTALL) --no-deps --no-build-isolation --editable .
+# Twice quiet: setuptools warns that an editable package lies in the working directory, which is the point.
+EDITABLE := $(PIP_INSTALL) --quiet --no-deps --no-build-isolation --editable .
 
 # Test files run side by side; most of their time is waiting for a process or a person who does not answer.
 WORKERS ?= 4
