@@ -20,15 +20,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import trustme
-
 from tests.support import example_directory
+from tests.support.certificates import LOOPBACK_NAMES, Authority
 from tests.support.example_directory import ADMIN_DN, ADMIN_PASSWORD, POLICIES, SUFFIX
+from tests.support.ports import free_port
 
 _MODULES = Path("/usr/lib/ldap")
 _SCHEMAS = Path("/etc/ldap/schema")
 _SLAPD = "/usr/sbin/slapd"
 _SLAPADD = "/usr/sbin/slapadd"
+# UnbindRequest with messageID 1: the server closes the connection (RFC 4511 section 4.3).
+_UNBIND = b"\x30\x05\x02\x01\x01\x42\x00"
 # slapd is ready in under 0.1 s; a machine under load may take far longer.
 _READY_WITHIN = 20.0
 
@@ -48,14 +50,9 @@ class SlapdCertificate:
 
 def make_certificate(folder: Path, *names: str) -> SlapdCertificate:
     """A certificate for `names` (DNS names or addresses) from an authority of its own, as PEM files."""
-    authority = trustme.CA()
-    leaf = authority.issue_cert(*names)
-    files = SlapdCertificate(folder / "ca.pem", folder / "server.pem", folder / "server.key")
-    authority.cert_pem.write_to_path(str(files.ca_file))
-    for part, blob in enumerate(leaf.cert_chain_pems):
-        blob.write_to_path(str(files.certificate_file), append=part > 0)
-    leaf.private_key_pem.write_to_path(str(files.private_key_file))
-    return files
+    authority = Authority(folder)
+    server = authority.server(*names)
+    return SlapdCertificate(authority.ca_file, server.certificate_file, server.private_key_file)
 
 
 class Slapd:
@@ -101,11 +98,12 @@ class Slapd:
         self.people = people
         self.port = 0
         self.ldaps_port = 0
-        self._certificate = certificate or make_certificate(self.folder, "127.0.0.1", "::1", "localhost")
+        self._certificate = certificate or make_certificate(self.folder, *LOOPBACK_NAMES)
         self._log_operations = log_operations
         self._process: subprocess.Popen[bytes] | None = None
         self._config = self.folder / "slapd.conf"
         self._log = self.folder / "slapd.log"
+        self._pid_file = self.folder / "slapd.pid"
         self._data = example_directory.ldif(people, password_policy=password_policy, member_of=member_of)
         self._config.write_text(
             "\n".join(
@@ -118,7 +116,7 @@ class Slapd:
                     "moduleload back_mdb",
                     *(["moduleload ppolicy"] if password_policy else []),
                     *(["moduleload memberof"] if member_of else []),
-                    f"pidfile {self.folder}/slapd.pid",
+                    f"pidfile {self._pid_file}",
                     f"TLSCACertificateFile {self._certificate.ca_file}",
                     f"TLSCertificateFile {self._certificate.certificate_file}",
                     f"TLSCertificateKeyFile {self._certificate.private_key_file}",
@@ -196,7 +194,8 @@ class Slapd:
         first = self.port == 0
         for _ in range(5 if first else 1):
             if first:
-                self.port, self.ldaps_port = _free_ports()
+                self.port, self.ldaps_port = free_port(), free_port()
+            self._pid_file.unlink(missing_ok=True)
             with self._log.open("ab") as log:
                 self._process = subprocess.Popen(
                     [
@@ -230,6 +229,10 @@ class Slapd:
     def suspend(self) -> None:
         """Makes slapd hang (SIGSTOP): the kernel still accepts connections, nothing answers."""
         self._running().send_signal(signal.SIGSTOP)
+        # The signal has been sent, not obeyed: a thread on another processor may still answer.
+        threads = Path(f"/proc/{self.pid}/task")
+        while any(_state(thread) != "T" for thread in threads.iterdir()):
+            time.sleep(0.001)
 
     def resume(self) -> None:
         """Ends `suspend`."""
@@ -274,20 +277,26 @@ class Slapd:
         return self._process
 
     def _wait_until_ready(self) -> bool:
+        """False when it has ended instead, as it does when somebody else has taken one of its ports."""
         process = self._running()
         deadline = time.monotonic() + _READY_WITHIN
         while process.poll() is None:
-            try:
-                with socket.create_connection(("127.0.0.1", self.port), timeout=1):
-                    return True
-            except OSError:
-                if time.monotonic() > deadline:
-                    self.kill()
-                    raise RuntimeError(
-                        f"slapd does not listen after {_READY_WITHIN} s: {self.log()}"
-                    ) from None
+            # It writes the file when both ports are its own, and serves a little later.
+            if self._pid_file.exists() and self._serves():
+                return True
+            if time.monotonic() > deadline:
+                self.kill()
+                raise RuntimeError(f"slapd does not serve after {_READY_WITHIN} s: {self.log()}")
             time.sleep(0.01)
         return False
+
+    def _serves(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
+                connection.sendall(_UNBIND)
+                return connection.recv(1) == b""
+        except OSError:
+            return False
 
     def _end(self, how: signal.Signals) -> None:
         process, self._process = self._process, None
@@ -302,6 +311,11 @@ class Slapd:
             process.wait()
 
 
+def _state(thread: Path) -> str:
+    """The state of a thread (proc(5)): `T` is stopped. Its name, in brackets before it, may hold anything."""
+    return (thread / "stat").read_text().rpartition(") ")[2][0]
+
+
 def _new_folder(parent: Path) -> Path:
     """A new folder of slapd's own, so that several fit into one `tmp_path`."""
     number = 1
@@ -309,11 +323,3 @@ def _new_folder(parent: Path) -> Path:
         number += 1
     folder.mkdir()
     return folder
-
-
-def _free_ports() -> tuple[int, int]:
-    """Two ports of 127.0.0.1 that nobody listens on now."""
-    with socket.socket() as first, socket.socket() as second:
-        first.bind(("127.0.0.1", 0))
-        second.bind(("127.0.0.1", 0))
-        return first.getsockname()[1], second.getsockname()[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from ldapproxy.directory.connection import (
 )
 from ldapproxy.directory.settings import LookupServer, LookupSettings
 from tests.support.example_directory import ALICE, PEOPLE, SERVICE, SUFFIX, entry_uuid
+from tests.support.ports import free_port
 from tests.support.slapd import Slapd, make_certificate
 from tests.unit.directory.places import encrypted, plain, settings_for
 from tests.unit.directory.scripted_server import (
@@ -198,18 +200,9 @@ def assert_shows_no_secret(error: BaseException, secret: str) -> None:
 # Servers that are not there, or hang
 
 
-def test_a_refused_connection(unused_port: int) -> None:
-    assert why_not(LookupServer("127.0.0.1", unused_port, ldaps=False), settings_for()) == (
-        "the connection was refused"
-    )
-
-
-@pytest.fixture
-def unused_port() -> int:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        port: int = unused.getsockname()[1]
-        return port
+def test_a_refused_connection() -> None:
+    server = LookupServer("127.0.0.1", free_port(), ldaps=False)
+    assert why_not(server, settings_for()) == "the connection was refused"
 
 
 @pytest.mark.parametrize("host", ["nowhere.invalid", "a..b", "x" * 64])
@@ -230,9 +223,9 @@ def test_a_server_that_hangs_is_given_up_in_time(tmp_path: Path, kind: str) -> N
 
 def test_a_server_that_hangs_behind_the_bind_is_given_up_in_time(tmp_path: Path) -> None:
     with Slapd(tmp_path) as slapd:
-        connection = opened(plain(slapd), settings_for(timeout=0.3))
+        connection = opened(plain(slapd), settings_for(timeout=1))
         slapd.suspend()
-        with pytest.raises(ServerFailedError, match="did not answer in time"):
+        with contextlib.closing(connection), pytest.raises(ServerFailedError, match="did not answer in time"):
             connection.read(ALICE.dn, ANY, ())
 
 
