@@ -43,6 +43,10 @@ class ScriptedServer:
 
     Args:
         script: what to do with each request.
+
+    Attributes:
+        requests: the tags of all requests so far.
+        received: the requests themselves.
     """
 
     def __init__(self, script: Script) -> None:
@@ -51,6 +55,7 @@ class ScriptedServer:
         self._connections: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
         self.requests: list[int] = []
+        self.received: list[bytes] = []
 
     @property
     def server(self) -> LookupServer:
@@ -94,6 +99,7 @@ class ScriptedServer:
                 start = 2 + (request[1] & 0x7F if request[1] & 0x80 else 0)
                 end = start + 2 + request[start + 1]
                 self.requests.append(request[end])
+                self.received.append(request)
                 self._script(request[start:end], request[end], connection)
 
 

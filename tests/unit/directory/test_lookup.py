@@ -205,6 +205,25 @@ def test_member_uid_compares_the_user_name_and_nothing_else(slapd: Slapd) -> Non
     assert entry_of(settings_for(plain(slapd)), BOB, POSIX_USERS).groups == frozenset()
 
 
+def test_in_active_directory_the_entry_is_asked_with_the_in_chain_rule() -> None:
+    """An entry with an objectGUID is Active Directory's. (The rule itself was tried on Samba.)"""
+
+    def active_directory(message_id: bytes, connection: socket.socket) -> None:
+        searched = server.received[-1]
+        if b"objectGUID" in searched:
+            guid = b"\x30\x20\x04\x0aobjectGUID\x31\x12\x04\x10" + bytes(range(16))
+            content = b"\x04\x0aCN=a,DC=ex" + b"\x30" + bytes([len(guid)]) + guid
+            connection.sendall(message(message_id, SEARCH_RESULT_ENTRY, content))
+        elif b"1.2.840.113556.1.4.1941" in searched and b"cn=in," in searched and b"CN=a,DC=ex" in searched:
+            connection.sendall(message(message_id, SEARCH_RESULT_ENTRY, b"\x04\x0aCN=a,DC=ex\x30\x00"))
+        connection.sendall(message(message_id, SEARCH_RESULT_DONE, SUCCESS))
+
+    with ScriptedServer(binds_then(active_directory)) as server:
+        found = entry_of(settings_for(server.server), "cn=A,dc=ex", "cn=in,dc=ex", "cn=out,dc=ex")
+    assert found.identity == "03020100-0504-0706-0809-0a0b0c0d0e0f"
+    assert found.groups == names("cn=in,dc=ex")
+
+
 # What can go wrong with the directory
 
 
