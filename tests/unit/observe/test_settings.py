@@ -1,4 +1,4 @@
-"""ldapproxy.observe.settings: every level and every sink that they can name is known to those who read them."""
+"""ldapproxy.observe.settings: whoever reads them knows every level and every sink that they can name."""
 
 from __future__ import annotations
 
