@@ -20,6 +20,7 @@ from twisted.internet import asyncioreactor
 from twisted.internet.interfaces import IDelayedCall
 
 from ldapproxy import __version__
+from ldapproxy.auth.failed_binds import FailedBinds
 from ldapproxy.config.configuration import Configuration
 from ldapproxy.directory.lookup import Lookup
 from ldapproxy.duo.watch import WatchedDuo
@@ -157,6 +158,7 @@ class Application:
         binds = Binds(
             policy=settings.policy,
             limit=limit,
+            failed=FailedBinds(settings.limits.failed_binds),
             lookup=self._lookups[settings.directory],
             second_factor=Pushes(self._duos[settings.duo], limit),
             response_timeout=directory.response_timeout,

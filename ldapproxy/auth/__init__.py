@@ -7,6 +7,7 @@ preconditions   what is refused before anybody is asked
 credentials     `password,push`: the forms of a credential
 effects         what a bind asks of the world, as values
 bind_flow       one bind from credential to verdict, as a generator of effects
+failed_binds    how many wrong passwords go on to the directory
 replies         the BindResponse that a verdict becomes
 audit           the record that a bind leaves
 enrolment       what people and administrators see of offline authenticators

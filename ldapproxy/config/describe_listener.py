@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import assert_never
 
 from ldapproxy.auth.fail_mode import Decision, decide
+from ldapproxy.auth.failed_binds import FailedBindRules
 from ldapproxy.auth.outcomes import Factor, SecondFactorOutcome
 from ldapproxy.auth.policy import (
     Anonymous,
@@ -225,4 +226,19 @@ def _limits(listener: ListenerSettings) -> list[str]:
         f"{show_size(limits.buffered)} wait behind a pending bind.",
         f"A connection ends after {show_duration(limits.idle_timeout)} of silence, and when it says nothing "
         f"complete for {show_duration(limits.handshake_timeout)} after it was opened.",
+        *_failed_binds(limits.failed_binds),
+    ]
+
+
+def _failed_binds(rules: FailedBindRules) -> list[str]:
+    counts = [
+        f"{count} {whose}"
+        for count, whose in ((rules.per_user, "of one user"), (rules.per_client, "from one address"))
+        if count
+    ]
+    if not counts:
+        return []
+    return [
+        f"Wrong passwords in {show_duration(rules.per)}: {' or '.join(counts)}; then the directory is not "
+        "asked, and the answer is busy."
     ]

@@ -5,6 +5,7 @@ Owns their defaults and bounds. It must not know how they are enforced.
 
 from __future__ import annotations
 
+from ldapproxy.auth.failed_binds import FailedBindRules
 from ldapproxy.config import values
 from ldapproxy.config.sections import Section
 from ldapproxy.net.settings import Limits
@@ -46,6 +47,7 @@ def read_limits(section: Section) -> Limits:
             values.duration(0.1, 300, "a client that says nothing holds a connection"),
             default=10.0,
         ),
+        failed_binds=_failed_binds(section.section("failed_binds")),
     )
     section.finish()
 
@@ -57,3 +59,22 @@ def read_limits(section: Section) -> Limits:
         if section.given(key) and count > limits.connections:
             section.warn_without_effect(key, f"there are never more than {limits.connections} connections")
     return limits
+
+
+def _failed_binds(section: Section) -> FailedBindRules:
+    """Off by default: the directory has its own rules, and one address is often a whole application."""
+    off = FailedBindRules()
+    count = values.integer(0, 1000, "more is no limit, and each one is remembered; 0 is off")
+    rules = FailedBindRules(
+        per_user=section.read("per_user", count, default=off.per_user),
+        per_client=section.read("per_client", count, default=off.per_client),
+        per=section.read(
+            "per",
+            values.duration(1, 86400, "shorter limits nobody, and longer locks people out for a day"),
+            default=off.per,
+        ),
+    )
+    section.finish()
+    if rules.are_off and rules.per != off.per:
+        section.warn_without_effect("per", "per_user and per_client are 0, which is off")
+    return rules

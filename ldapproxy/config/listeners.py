@@ -90,7 +90,7 @@ def read_listener(
     search_after_bind = section.read("search_after_bind", values.boolean, default=True)
     client_is_user = section.read("client_is_user", values.boolean, default=False)
     attributes = section.read("password_attributes", password_attributes, default=_PASSWORD_ATTRIBUTES)
-    limits = read_limits(section.section("limits", reserved.LIMITS))
+    limits = read_limits(section.section("limits"))
     section.finish()
 
     if endpoint is None or tls is None or directory is None or duo is None or fail_mode is None:

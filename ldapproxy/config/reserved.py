@@ -40,9 +40,6 @@ LISTENER: Reserved = {
     "push_limits": Never,
     "shared_accounts": [],
 }
-LIMITS: Reserved = {
-    "failed_binds": {"per_user": "0", "per_client": "0", "per": "10m"},
-}
 FAIL_MODES = frozenset({"offline"})
 
 

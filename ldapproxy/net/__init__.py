@@ -6,6 +6,7 @@ relay       a session and its directory connection, raw    pressure    why a cli
 servers     the servers of a directory, failover           upstream    one directory connection
 tls         contexts for both sides                        transport   Twisted's transports as a type
 binds       the binds of one listener                      primary     one bind's questions to the directory
+counted     its answer, counted where it is a wrong password
 perform     runs a bind flow: effect -> call, one deadline pushes      Duo transactions in flight
 bridge      asyncio's tasks <-> Twisted's Deferreds
 """

@@ -16,6 +16,7 @@ from typing import assert_never
 from ldapproxy.auth import fail_mode, replies
 from ldapproxy.auth.audit import Durations, record_of
 from ldapproxy.auth.bind_flow import Conclusion, bind_flow
+from ldapproxy.auth.failed_binds import Attempt, FailedBinds
 from ldapproxy.auth.outcomes import Reason, Verdict
 from ldapproxy.auth.policy import Address, ListenerPolicy
 from ldapproxy.auth.preconditions import AnonymousBind, Refused, SimpleBind, examine
@@ -23,6 +24,7 @@ from ldapproxy.ldap.messages import BindRequest, Tag, encode_result
 from ldapproxy.ldap.result_codes import ResultCode
 from ldapproxy.ldap.session import StartBind
 from ldapproxy.net.bridge import run_soon
+from ldapproxy.net.counted import CountedPrimary
 from ldapproxy.net.perform import BindPorts, perform
 from ldapproxy.net.ports import Audit, EntryLookup, Observer, SecondFactor
 from ldapproxy.net.primary import Primary
@@ -31,6 +33,9 @@ from ldapproxy.net.relay import Relay
 _log = logging.getLogger(__name__)
 
 _TOO_MANY = Refused(ResultCode.BUSY, Reason.TOO_MANY_PENDING, "too many logins are waiting; try again later")
+_TOO_MANY_FAILED = Refused(
+    ResultCode.BUSY, Reason.TOO_MANY_FAILED, "too many logins have failed; try again later"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,7 @@ class Binds:
     Args:
         policy: what the listener asks of a bind.
         limit: binds that may be pending at a time.
+        failed: counts wrong passwords.
         lookup: reads entries.
         second_factor: asks Duo.
         response_timeout: of the directory, in seconds.
@@ -64,6 +70,7 @@ class Binds:
         self,
         policy: ListenerPolicy,
         limit: int,
+        failed: FailedBinds,
         lookup: EntryLookup,
         second_factor: SecondFactor,
         response_timeout: float,
@@ -73,6 +80,7 @@ class Binds:
     ) -> None:
         self.policy = policy
         self._limit = limit
+        self._failed = failed
         self._lookup = lookup
         self._second_factor = second_factor
         self._response_timeout = response_timeout
@@ -113,9 +121,15 @@ class Binds:
                 if self._limit and len(self._pending) >= self._limit:
                     self._observer.limit_hit(self.policy.listener, "pending_binds")
                     return self._refuse(start.request, _TOO_MANY, client, began)
-                primary = Primary(relay, start.request, start.raw, self._response_timeout)
+                attempt = self._failed.begin(examined.name, client, began)
+                if attempt is None:
+                    self._observer.limit_hit(self.policy.listener, "failed_binds")
+                    return self._refuse(start.request, _TOO_MANY_FAILED, client, began)
+                primary = CountedPrimary(
+                    Primary(relay, start.request, start.raw, self._response_timeout), attempt, self._clock
+                )
                 ports = BindPorts(primary, self._lookup, self._second_factor)
-                return PendingBind(self, start.request, examined, ports, client, began, ended)
+                return PendingBind(self, start.request, examined, ports, attempt, client, began, ended)
             case Refused():
                 return self._refuse(start.request, examined, client, began)
             case AnonymousBind():
@@ -213,6 +227,7 @@ class PendingBind:
         request: BindRequest,
         examined: SimpleBind,
         ports: BindPorts,
+        attempt: Attempt,
         client: Address,
         began: float,
         ended: Callable[[BindEnd], None],
@@ -222,6 +237,7 @@ class PendingBind:
         self.ports = ports
         self.client = client
         self.began = began
+        self._attempt = attempt
         self._binds = binds
         self._ended = ended
         self._is_over = False
@@ -236,6 +252,7 @@ class PendingBind:
             self._binds.left(self)
 
     def _done(self, task: asyncio.Task[tuple[Conclusion, Durations]]) -> None:
+        self._attempt.came_to_nothing()  # unless the directory was asked, and its answer counted
         if self._is_over:
             if not task.cancelled():
                 task.exception()

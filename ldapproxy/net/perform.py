@@ -33,8 +33,7 @@ from ldapproxy.auth.outcomes import (
     SecondFactorResult,
     Verdict,
 )
-from ldapproxy.net.ports import EntryLookup, SecondFactor
-from ldapproxy.net.primary import Primary
+from ldapproxy.net.ports import EntryLookup, PrimaryQuestions, SecondFactor
 
 _log = logging.getLogger(__name__)
 
@@ -47,7 +46,7 @@ _RESERVE = 0.25
 class BindPorts:
     """Whom one bind asks."""
 
-    primary: Primary
+    primary: PrimaryQuestions
     lookup: EntryLookup
     second_factor: SecondFactor
 

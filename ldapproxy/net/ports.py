@@ -9,7 +9,19 @@ from typing import Protocol
 
 from ldapproxy.auth.audit import AuditRecord
 from ldapproxy.auth.effects import LookUpEntry, VerifySecondFactor
-from ldapproxy.auth.outcomes import LookupOutcome, SecondFactorResult
+from ldapproxy.auth.outcomes import LookupOutcome, PrimaryOutcome, SecondFactorResult
+from ldapproxy.ldap.dn import DistinguishedName
+from ldapproxy.secret import Secret
+
+
+class PrimaryQuestions(Protocol):
+    """Asks the directory on the session's own connection (`primary.Primary`)."""
+
+    async def verify(self, password: Secret | None) -> PrimaryOutcome:
+        """Sends the BindRequest, as it came or with another password."""
+
+    async def who_is_bound(self) -> DistinguishedName | None:
+        """Whose the password was; None when the directory does not say."""
 
 
 class EntryLookup(Protocol):

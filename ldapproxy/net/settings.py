@@ -5,10 +5,11 @@ Owns the frozen settings of `net`; must not know the configuration file. Times a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, unique
 from pathlib import Path
 
+from ldapproxy.auth.failed_binds import FailedBindRules
 from ldapproxy.auth.policy import ListenerPolicy, Network
 
 
@@ -50,6 +51,7 @@ class Limits:
         message_size: bytes of one request of a bound session.
         idle_timeout: a session without traffic and without outstanding operations ends after this.
         handshake_timeout: until the first complete message (and TLS) of a new connection.
+        failed_binds: wrong passwords that are passed on to the directory.
     """
 
     connections: int
@@ -60,6 +62,7 @@ class Limits:
     message_size: int
     idle_timeout: float
     handshake_timeout: float
+    failed_binds: FailedBindRules = field(default_factory=FailedBindRules)
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,7 +102,7 @@ def test_links_between_the_documents_lead_somewhere() -> None:
 
 def test_the_readme_names_all_that_is_not_available_yet() -> None:
     said = set(re.findall(r"`([a-z_]+)(?:: offline)?`", section("Not available yet")))
-    keys = {*reserved.DOCUMENT, *reserved.DIRECTORY, *reserved.LISTENER, *reserved.LIMITS}
+    keys = {*reserved.DOCUMENT, *reserved.DIRECTORY, *reserved.LISTENER}
     assert said - {"fail_mode"} == keys
     assert ("`fail_mode: offline`" in README) == ("offline" in reserved.FAIL_MODES)
 

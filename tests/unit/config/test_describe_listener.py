@@ -141,3 +141,12 @@ def test_the_fail_mode_is_told_row_by_row(sample: Sample, mode: FailMode) -> Non
         assert before != text, row
         latest = max(headings, key=lambda decision: before.rfind(headings[decision]))
         assert latest is decide(mode, outcome)
+
+
+def test_limits_on_wrong_passwords_are_told_when_there_are_any(sample: Sample) -> None:
+    assert "Wrong passwords" not in described(sample)
+    limits = {"failed_binds": {"per_user": 5, "per_client": 100, "per": "1h"}}
+    assert (
+        "Wrong passwords in 1h: 5 of one user or 100 from one address; then the directory is not asked, and "
+        "the answer is busy."
+    ) in described(sample, limits=limits)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ldapproxy.auth.failed_binds import FailedBindRules
 from ldapproxy.net.settings import Limits
 from tests.unit.config.sample import Sample
 
@@ -18,6 +19,7 @@ DEFAULTS = Limits(
     message_size=4 * 1024 * 1024,
     idle_timeout=3600.0,
     handshake_timeout=10.0,
+    failed_binds=FailedBindRules(per_user=0, per_client=0, per=600.0),
 )
 
 
@@ -37,8 +39,10 @@ def test_every_setting(sample: Sample) -> None:
         "message_size": "1MiB",
         "idle_timeout": "5m",
         "handshake_timeout": "2s",
+        "failed_binds": {"per_user": 5, "per_client": 50, "per": "1h"},
     }
-    assert sample.load().listeners[0].limits == Limits(100, 10, 50, 5, 65536, 1 << 20, 300.0, 2.0)
+    expected = Limits(100, 10, 50, 5, 65536, 1 << 20, 300.0, 2.0, FailedBindRules(5, 50, 3600.0))
+    assert sample.load().listeners[0].limits == expected
 
 
 def test_a_partial_map_keeps_the_other_defaults(sample: Sample) -> None:
@@ -68,6 +72,15 @@ def test_a_partial_map_keeps_the_other_defaults(sample: Sample) -> None:
         ("idle_timeout", "0s", "idle_timeout: must be at least 1s"),
         ("idle_timeout", "30d", "idle_timeout: must be at most 7d"),
         ("handshake_timeout", "1h", "handshake_timeout: must be at most 5m: a client that says nothing"),
+        ("failed_binds", {"per_user": -1}, "failed_binds.per_user: must be at least 0"),
+        (
+            "failed_binds",
+            {"per_client": 1001},
+            "failed_binds.per_client: must be at most 1000: more is no limit",
+        ),
+        ("failed_binds", {"per": "0s"}, "failed_binds.per: must be at least 1s: shorter limits nobody"),
+        ("failed_binds", {"pre": "1s"}, "failed_binds.pre: is not a known key; did you mean per?"),
+        ("failed_binds", 5, "failed_binds: must be a map"),
         ("conections", 5, "conections: is not a known key; did you mean connections?"),
     ],
 )
@@ -92,4 +105,13 @@ def test_a_limit_above_the_number_of_connections_has_no_effect(sample: Sample) -
     ]
     # The default of 5000 pending binds is nothing that anybody wrote.
     sample.listener["limits"] = {"connections": 100, "connections_per_client": 100}
+    assert sample.warnings() == []
+
+
+def test_a_time_without_a_limit_on_failed_binds_has_no_effect(sample: Sample) -> None:
+    sample.listener["limits"] = {"failed_binds": {"per": "1h"}}
+    assert sample.warnings() == [
+        "listeners.vpn.limits.failed_binds.per: has no effect: per_user and per_client are 0, which is off"
+    ]
+    sample.listener["limits"] = {"failed_binds": {"per": "1h", "per_user": 5}}
     assert sample.warnings() == []

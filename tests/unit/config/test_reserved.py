@@ -56,7 +56,6 @@ def test_anything_else_is_more_than_off(text: str, off: Off | type[Never]) -> No
         ("answer_before", "null"),
         ("remember", "{for: 0s, idle: 0s}"),
         ("shared_accounts", "[]"),
-        ("limits", "{failed_binds: {per_user: 0, per_client: 0, per: 10m}}"),
     ],
 )
 def test_a_listener_may_say_that_a_later_feature_is_off(sample: Sample, key: str, value: str) -> None:
@@ -76,7 +75,6 @@ def test_a_listener_may_say_that_a_later_feature_is_off(sample: Sample, key: str
         ("remember", "{for: 8h}", "remember"),
         ("push_limits", "{pushes: 6}", "push_limits"),
         ("shared_accounts", "[{dn: 'uid=o,dc=example,dc=com', push: all}]", "shared_accounts"),
-        ("limits", "{failed_binds: {per_user: 5}}", "limits.failed_binds"),
     ],
 )
 def test_a_listener_cannot_have_a_later_feature(sample: Sample, key: str, value: str, path: str) -> None:

@@ -25,6 +25,7 @@ from twisted.internet import reactor as installed  # noqa: TID251 - tests.suppor
 
 from ldapproxy.auth.audit import AuditRecord
 from ldapproxy.auth.effects import LookUpEntry, VerifySecondFactor
+from ldapproxy.auth.failed_binds import FailedBinds
 from ldapproxy.auth.outcomes import (
     Entry,
     Factor,
@@ -289,6 +290,7 @@ class World:
         self.binds = Binds(
             policy=self.settings.policy,
             limit=limit,
+            failed=FailedBinds(self.settings.limits.failed_binds),
             lookup=self.lookup,
             second_factor=self.pushes,
             response_timeout=upstream.response_timeout,

@@ -1,0 +1,52 @@
+"""The directory's answer to a bind, counted where it is a wrong password (`limits.failed_binds`).
+
+Owns which answers count. It must not know how many are too many.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ldapproxy.auth.failed_binds import Attempt
+from ldapproxy.auth.outcomes import PrimaryAccepted, PrimaryOutcome, PrimaryRefused
+from ldapproxy.ldap.dn import DistinguishedName
+from ldapproxy.ldap.result_codes import ResultCode
+from ldapproxy.net.ports import PrimaryQuestions
+from ldapproxy.secret import Secret
+
+
+class CountedPrimary:
+    """Asks the directory, and tells the attempt how it ended.
+
+    Args:
+        primary: who asks.
+        attempt: the bind that was let through.
+        clock: a monotonic clock in seconds.
+    """
+
+    def __init__(self, primary: PrimaryQuestions, attempt: Attempt, clock: Callable[[], float]) -> None:
+        self._primary = primary
+        self._attempt = attempt
+        self._clock = clock
+
+    async def verify(self, password: Secret | None) -> PrimaryOutcome:
+        """Asks; only invalidCredentials counts as failed, and what nobody waited for."""
+        try:
+            outcome = await self._primary.verify(password)
+        except BaseException:
+            # The client has left. The directory counts a wrong password whether we hear of it or not; if we
+            # did not, who hangs up early could go on for ever.
+            self._attempt.failed(self._clock())
+            raise
+        match outcome:
+            case PrimaryAccepted():
+                self._attempt.succeeded()
+            case PrimaryRefused(result_code=ResultCode.INVALID_CREDENTIALS):
+                self._attempt.failed(self._clock())
+            case _:
+                self._attempt.came_to_nothing()
+        return outcome
+
+    async def who_is_bound(self) -> DistinguishedName | None:
+        """Asks."""
+        return await self._primary.who_is_bound()

@@ -1,0 +1,76 @@
+"""Which answers of the directory count as a wrong password."""
+
+from __future__ import annotations
+
+import asyncio
+from ipaddress import ip_address
+
+import pytest
+
+from ldapproxy.auth.failed_binds import FailedBindRules, FailedBinds
+from ldapproxy.auth.outcomes import PrimaryAccepted, PrimaryOutcome, PrimaryRefused, PrimaryUnavailable
+from ldapproxy.ldap.dn import DistinguishedName
+from ldapproxy.net.counted import CountedPrimary
+from ldapproxy.secret import Secret
+
+CLIENT = ip_address("192.0.2.1")
+NAME = "uid=alice,dc=example,dc=com"
+
+
+class Answering:
+    """A directory that gives one answer, or none at all."""
+
+    def __init__(self, answer: PrimaryOutcome | None) -> None:
+        self._answer = answer
+        self.asked: list[Secret | None] = []
+
+    async def verify(self, password: Secret | None) -> PrimaryOutcome:
+        self.asked.append(password)
+        if self._answer is None:
+            await asyncio.Event().wait()
+        assert self._answer is not None
+        return self._answer
+
+    async def who_is_bound(self) -> DistinguishedName | None:
+        return DistinguishedName.parse(NAME)
+
+
+def counted(counts: FailedBinds, answer: PrimaryOutcome | None) -> CountedPrimary:
+    attempt = counts.begin(NAME, CLIENT, 0)
+    assert attempt is not None
+    return CountedPrimary(Answering(answer), attempt, lambda: 0.0)
+
+
+@pytest.mark.parametrize(
+    ("answer", "counts_as_failed"),
+    [
+        (PrimaryAccepted(b"response"), False),
+        (PrimaryRefused(b"response", 49, is_referral=False), True),
+        (PrimaryRefused(b"response", 53, is_referral=False), False),
+        (PrimaryRefused(b"response", 10, is_referral=True), False),
+        (PrimaryUnavailable("no answer"), False),
+    ],
+)
+def test_only_invalid_credentials_count(answer: PrimaryOutcome, counts_as_failed: bool) -> None:
+    counts = FailedBinds(FailedBindRules(per_user=1))
+    assert asyncio.run(counted(counts, answer).verify(Secret("pw"))) is answer
+    assert (counts.begin(NAME, CLIENT, 0) is None) is counts_as_failed
+
+
+def test_hanging_up_before_the_answer_counts() -> None:
+    counts = FailedBinds(FailedBindRules(per_user=1))
+
+    async def leave() -> None:
+        task = asyncio.create_task(counted(counts, None).verify(None))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(leave())
+    assert counts.begin(NAME, CLIENT, 0) is None
+
+
+def test_who_is_bound_is_asked_as_before() -> None:
+    primary = counted(FailedBinds(FailedBindRules()), PrimaryAccepted(b"response"))
+    assert asyncio.run(primary.who_is_bound()) == DistinguishedName.parse(NAME)
