@@ -138,6 +138,8 @@ def _verifying_context(ca_file: Path | None) -> ssl.SSLContext:
         raise UnusableAuthoritiesError(f"ca_file {ca_file} holds no certificate in PEM form") from None
     except OSError as error:
         raise UnusableAuthoritiesError(f"ca_file {ca_file} cannot be read: {error.strerror}") from None
+    # A host is named by subjectAltName alone (RFC 9525 section 2), as for sessions.
+    context.hostname_checks_common_name = False
     # On from Python 3.13: it refuses authorities without certain extensions, as many companies' own are. What
     # is trusted must not depend on the version of Python, nor differ from what sessions trust.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import trustme
 
 from ldapproxy.directory.connection import (
     LARGEST_ANSWER,
@@ -23,7 +24,7 @@ from ldapproxy.directory.connection import (
 from ldapproxy.directory.settings import LookupServer, LookupSettings
 from tests.support.example_directory import ALICE, PEOPLE, SERVICE, SUFFIX, entry_uuid
 from tests.support.ports import free_port
-from tests.support.slapd import Slapd, make_certificate
+from tests.support.slapd import Slapd, SlapdCertificate, make_certificate
 from tests.unit.directory.places import encrypted, plain, settings_for
 from tests.unit.directory.scripted_server import (
     BIND_RESPONSE,
@@ -150,6 +151,19 @@ def test_a_certificate_of_another_host(tmp_path: Path, start_tls: bool, names: t
             said = why_not(server, settings_for(ca_file=certificate.ca_file, start_tls=start_tls))
             assert said.startswith("its certificate does not verify: ")
             assert "mismatch" in said
+
+
+def test_a_certificate_that_names_its_host_in_the_subject_only(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    issued = authority.issue_cert(common_name="localhost")
+    ca_file, certificate_file, key_file = (tmp_path / name for name in ("ca.pem", "server.pem", "server.key"))
+    authority.cert_pem.write_to_path(ca_file)
+    issued.cert_chain_pems[0].write_to_path(certificate_file)
+    issued.private_key_pem.write_to_path(key_file)
+    with Slapd(tmp_path, certificate=SlapdCertificate(ca_file, certificate_file, key_file)) as slapd:
+        server = LookupServer("localhost", slapd.ldaps_port, ldaps=True)
+        said = why_not(server, settings_for(ca_file=ca_file))
+    assert said.startswith("its certificate does not verify: Hostname mismatch")
 
 
 def test_an_authority_file_that_cannot_be_used(slapd: Slapd, tmp_path: Path) -> None:
