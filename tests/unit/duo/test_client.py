@@ -253,9 +253,12 @@ AWAY = {
 }
 
 
+SILENT = ("silent", "stops")
+
+
 def time_limit(fault: str) -> dict[str, float]:
     """A short `response_timeout` where the fault is silence; else one that a busy machine does not reach."""
-    return {"response_timeout": 0.5 if fault in ("silent", "stops") else 5.0}
+    return {"response_timeout": 0.5 if fault in SILENT else 5.0}
 
 
 def test_every_senseless_answer_is_misconfigured(play: Play) -> None:
@@ -300,9 +303,11 @@ def test_no_answer_to_auth_is_interrupted_and_auth_is_sent_once(play: Play, faul
 def test_no_answer_to_auth_status_to_the_end_is_interrupted(play: Play, fault: str) -> None:
     async def scene(duo: ScriptedDuo, client: DuoClient, _: Recorder) -> None:
         duo.will("auth_status", AWAY[fault])
+        budget = 1.5 if fault in SILENT else 0.8
         began = time.monotonic()
-        result = await client.verify(a_login(), 0.8)
-        assert 0.7 < time.monotonic() - began < 1.3, "it is asked again as long as there is time"
+        result = await client.verify(a_login(), budget)
+        took = time.monotonic() - began
+        assert budget - 0.1 < took < budget + 0.5, "it is asked again as long as there is time"
         assert result == ended(O.INTERRUPTED, detail=result.detail)
         assert result.detail
         assert len(duo.asked("auth_status")) >= 2
@@ -316,7 +321,7 @@ def test_auth_status_is_asked_again_and_an_approval_counts(play: Play, fault: st
         answer = http(429) if fault == "429" else AWAY[fault]
         # Only the first call is bounded by the response_timeout, the later ones may take as long as they
         # want.
-        first = [] if fault in ("silent", "stops") else [waiting("pushed")]
+        first = [] if fault in SILENT else [waiting("pushed")]
         duo.will("auth_status", *first, answer, waiting("pushed"), ALLOWED)
         result = await client.verify(a_login(), 10.0)
         assert result == ended(O.ALLOWED, text="Success. Logging you in...")
