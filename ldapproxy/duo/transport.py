@@ -28,11 +28,12 @@ from ldapproxy.duo.settings import DuoSettings
 from ldapproxy.duo.signing import SignedRequest
 
 BODY_LIMIT: Final = 256 * 1024
-"""Bytes of an answer. A user with a hundred devices, the most that Duo allows, takes 30 KiB."""
+"""Bytes of an answer. A user with a hundred devices takes 30 KiB."""
 
 _KEEP_ALIVE: Final = 4.0
-# Seconds that an idle connection is kept: less than the shortest idle time-out in common use among servers (5
-# s), so that a request does not cross the server's farewell. An auth call that did could not be sent again.
+# Seconds that an idle connection is kept: less than the shortest idle time-out in common use among servers,
+# which is 5 s, so that a request does not cross the server's farewell. An auth call that did cannot be sent
+# again.
 
 _USER_AGENT: Final = f"ldapproxy/{__version__}"
 
