@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import resource
+import secrets
 import signal
 import sys
 from collections.abc import Callable, Coroutine
@@ -21,11 +22,14 @@ from twisted.internet.interfaces import IDelayedCall
 
 from ldapproxy import __version__
 from ldapproxy.auth.failed_binds import FailedBinds
+from ldapproxy.auth.push_limits import PushLimits
+from ldapproxy.auth.remembered import LoginKeys, RememberedLogins
 from ldapproxy.config.configuration import Configuration
 from ldapproxy.directory.lookup import Lookup
 from ldapproxy.duo.watch import WatchedDuo
 from ldapproxy.net.binds import Binds
 from ldapproxy.net.bridge import run_soon, wait_for
+from ldapproxy.net.lessons import Lessons
 from ldapproxy.net.listener import Listener, ListenError
 from ldapproxy.net.pushes import Pushes
 from ldapproxy.net.servers import Directory
@@ -33,6 +37,8 @@ from ldapproxy.net.tls import TlsError
 from ldapproxy.observe import logs
 from ldapproxy.observe.audit_log import AuditLog, open_sink
 from ldapproxy.observe.metrics import Metrics
+from ldapproxy.offline.store import OfflineStore
+from ldapproxy.secret import Secret
 from ldapproxy.web.admin import AdminError, AdminServer
 from ldapproxy.web.status import (
     DirectoryStatus,
@@ -81,6 +87,11 @@ class Application:
         }
         self._lookups = {settings.name: Lookup(settings.lookup) for settings in configuration.directories}
         self._duos = {settings.name: WatchedDuo(settings, self.metrics) for settings in configuration.duo}
+        self._offline = None if configuration.offline is None else OfflineStore(configuration.offline)
+        self._keys = LoginKeys(Secret(secrets.token_bytes(32)))
+        self._push_limits = PushLimits(settings.pushes.limits for settings in configuration.listeners)
+        self._pushes: list[Pushes] = []
+        self._lessons: list[Lessons] = []
         self.listeners = [self._listener(settings) for settings in configuration.listeners]
         self._admin = (
             None
@@ -119,9 +130,18 @@ class Application:
         )
         if self._admin is not None:
             await wait_for(self._admin.stop())
+        await asyncio.gather(*(pushes.aclose() for pushes in self._pushes))
         await asyncio.gather(*(duo.aclose() for duo in self._duos.values()))
         await asyncio.gather(*(lookup.aclose() for lookup in self._lookups.values()))
+        if self._offline is not None:
+            await self._offline.aclose()
         self.audit.close()
+
+    def forget_remembered_logins(self) -> None:
+        """Every login asks for its second factor again."""
+        for lessons in self._lessons:
+            lessons.forget_all()
+        _log.warning("all remembered logins were forgotten")
 
     def report(self) -> StatusReport:
         """How things are now (`web.status.Status`)."""
@@ -155,16 +175,33 @@ class Application:
     def _listener(self, settings: Any) -> Listener:
         directory = self._directories[settings.directory]
         limit = settings.limits.pending_binds
+        clock = self._reactor.seconds
+        pushes = Pushes(
+            second_factor=self._duos[settings.duo],
+            settings=settings.pushes,
+            limits=self._push_limits,
+            keys=self._keys,
+            capacity=limit,
+            observer=self.metrics,
+            clock=clock,
+        )
+        self._pushes.append(pushes)
+        remembered = RememberedLogins(settings.remember.lasts, settings.remember.idle)
+        lessons = Lessons(settings.name, self._keys, remembered, self._offline, self.metrics, clock)
+        self._lessons.append(lessons)
         binds = Binds(
             policy=settings.policy,
             limit=limit,
             failed=FailedBinds(settings.limits.failed_binds),
             lookup=self._lookups[settings.directory],
-            second_factor=Pushes(self._duos[settings.duo], limit),
+            second_factor=pushes,
             response_timeout=directory.response_timeout,
+            offline=self._offline,
+            lessons=lessons,
+            answer_before=settings.pushes.answer_before,
             audit=self.audit,
             observer=self.metrics,
-            clock=self._reactor.seconds,
+            clock=clock,
         )
         return Listener(settings, binds, directory, self._reactor, self.metrics)
 
@@ -284,8 +321,10 @@ def _serve(
             reactor.stop()
             return
         stopper = _stopper(lambda: stop(task.result()), reactor)
+        loop = asyncio.get_event_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_event_loop().add_signal_handler(number, stopper)
+            loop.add_signal_handler(number, stopper)
+        loop.add_signal_handler(signal.SIGUSR1, task.result().forget_remembered_logins)
 
     starting: list[asyncio.Task[Application]] = []
     reactor.callWhenRunning(lambda: starting.append(run_soon(start(), started)))

@@ -1,6 +1,7 @@
 """What must not be shown: passwords, passcodes, keys.
 
-Owns the one type that carries a secret through the program. It must not know where secrets come from or go to.
+Owns the one type that carries a secret through the program. It must not know where secrets come from or go
+to.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ldapproxy.auth.bind_flow import Conclusion
-from ldapproxy.auth.outcomes import FailMode, Reason, SecondFactorOutcome, Verdict
+from ldapproxy.auth.outcomes import FailMode, Joined, Reason, SecondFactorOutcome, Verdict
 from ldapproxy.auth.policy import Address, ListenerPolicy
 
 
@@ -32,6 +32,7 @@ class AuditRecord:
         dn: normalised name of the entry; None when none is known.
         username: the name sent to Duo; None when none was.
         result_code: what the client was answered; None when it had left before.
+        joined: how the bind came by another bind's second factor; None when it asked itself.
         detail: a sentence about what went wrong; empty when nothing did.
     """
 
@@ -50,6 +51,7 @@ class AuditRecord:
     offline_authenticator: str | None
     result_code: int | None
     durations: Durations
+    joined: Joined | None = None
     detail: str = ""
 
     def as_fields(self) -> dict[str, object]:
@@ -80,6 +82,7 @@ class AuditRecord:
             "offline_authenticator": self.offline_authenticator,
             "result_code": self.result_code,
             "durations_ms": durations,
+            "joined": None if self.joined is None else self.joined.value,
             "detail": self.detail,
         }
 
@@ -122,5 +125,12 @@ def record_of(
         offline_authenticator=None if conclusion.offline is None else conclusion.offline.authenticator,
         result_code=result_code,
         durations=durations,
+        joined=_joined(conclusion),
         detail=conclusion.detail,
     )
+
+
+def _joined(conclusion: Conclusion) -> Joined | None:
+    if conclusion.reason is Reason.REMEMBERED:
+        return Joined.REMEMBERED
+    return None if conclusion.second_factor is None else conclusion.second_factor.joined

@@ -16,6 +16,7 @@ from ldapproxy.auth.effects import (
     AskWhoIsBound,
     Effect,
     LookUpEntry,
+    RecallLogin,
     VerifyOffline,
     VerifyPrimary,
     VerifySecondFactor,
@@ -39,6 +40,7 @@ from ldapproxy.auth.policy import Address, ListenerPolicy, UsernameSource, exemp
 from ldapproxy.auth.preconditions import SimpleBind
 from ldapproxy.ldap.dn import DistinguishedName
 from ldapproxy.ldap.errors import InvalidName
+from ldapproxy.secret import Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ class Conclusion:
         text: what to tell the client in the diagnosticMessage; empty for nothing.
         dn: the name that is bound, if known.
         username: the name sent to Duo, if one was.
+        identity: the entry's identity, if it was looked up.
         second_factor: how the second factor ended, if it was asked for.
         offline: what became of an offline code, if one was asked for.
         detail: a sentence for the log.
@@ -65,6 +68,7 @@ class Conclusion:
     text: str = ""
     dn: DistinguishedName | None = None
     username: str | None = None
+    identity: str | None = None
     second_factor: SecondFactorResult | None = None
     offline: OfflineResult | None = None
     detail: str = ""
@@ -113,7 +117,7 @@ def bind_flow(bind: SimpleBind, policy: ListenerPolicy, client: Address) -> Bind
     found = yield from LookUpEntry(name, policy.groups)
     match found:
         case Entry():
-            concluded = yield from _second_factor(found, choice, policy, client)
+            concluded = yield from _second_factor(found, bind.credential, choice, policy, client)
         case EntryNotFound():
             concluded = Conclusion(_REJECTED, Reason.NO_ENTRY)
         case SeveralEntries():
@@ -126,7 +130,11 @@ def bind_flow(bind: SimpleBind, policy: ListenerPolicy, client: Address) -> Bind
 
 
 def _second_factor(
-    entry: Entry, choice: credentials.FactorChoice, policy: ListenerPolicy, client: Address
+    entry: Entry,
+    credential: Secret,
+    choice: credentials.FactorChoice,
+    policy: ListenerPolicy,
+    client: Address,
 ) -> BindFlow:
     """Everything behind an accepted primary whose entry is known."""
     if policy.require_group is not None and policy.require_group not in entry.groups:
@@ -138,9 +146,16 @@ def _second_factor(
     if isinstance(username, Reason):
         return Conclusion(_REJECTED, username)
 
+    if policy.remembers:
+        remembered = yield from RecallLogin(entry.identity, credential)
+        if remembered:
+            return Conclusion(Verdict.ACCEPTED, Reason.REMEMBERED, username=username, identity=entry.identity)
+    if isinstance(choice, credentials.Auto) and entry.dn in policy.shared:
+        choice = credentials.Everybody()
     result = yield from VerifySecondFactor(
         username=username,
         identity=entry.identity,
+        credential=credential,
         choice=choice,
         factors=policy.factors,
         listener=policy.listener,
@@ -162,6 +177,7 @@ def _second_factor(
         _accept_reason(result.outcome, offline) if accepted else _reject_reason(result, offline),
         text="" if accepted else (result.text or ""),
         username=username,
+        identity=entry.identity,
         second_factor=result,
         offline=offline,
         detail=result.detail,

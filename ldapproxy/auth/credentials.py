@@ -51,7 +51,12 @@ class NamedDevice:
     name: str
 
 
-FactorChoice = Auto | Push | Phone | Sms | Passcode | NamedDevice
+@dataclass(frozen=True, slots=True)
+class Everybody:
+    """Nothing was typed for a shared account: push to every device that takes pushes."""
+
+
+FactorChoice = Auto | Push | Phone | Sms | Passcode | NamedDevice | Everybody
 
 _KEYWORD = re.compile(rb"(push|phone|sms)([1-9]?)", re.IGNORECASE)
 _PASSCODE = re.compile(rb"[0-9]{6,9}|[cbdefghijklnrtuv]{44}")

@@ -72,6 +72,7 @@ class VerifySecondFactor(Effect[SecondFactorResult]):
     Attributes:
         username: the name sent to Duo.
         identity: the entry's identity: the key of everything kept per user.
+        credential: the whole string that was sent, which tells the same login from another one.
         choice: what the person typed.
         factors: what the listener allows.
         listener: the listener's name, shown on the phone.
@@ -81,11 +82,20 @@ class VerifySecondFactor(Effect[SecondFactorResult]):
 
     username: str
     identity: str
+    credential: Secret
     choice: FactorChoice
     factors: frozenset[Factor]
     listener: str
     client: Address
     client_is_user: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RecallLogin(Effect[bool]):
+    """Whether this very login was allowed in full a while ago and is remembered."""
+
+    identity: str
+    credential: Secret
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,15 @@ class SecondFactorOutcome(Enum):
     MISCONFIGURED = "misconfigured"
 
 
+@unique
+class Joined(Enum):
+    """How a bind came by a second factor that another bind had asked for; the `kind` of the metric."""
+
+    SINGLE_FLIGHT = "single_flight"
+    LATE_APPROVAL = "late_approval"
+    REMEMBERED = "remembered"
+
+
 @dataclass(frozen=True, slots=True)
 class SecondFactorResult:
     """The outcome of a second factor and what is worth recording about it.
@@ -60,6 +69,7 @@ class SecondFactorResult:
         text: Duo's own status text for the person; None when Duo said none.
         detail: a sentence for the log about what went wrong; never a secret. Empty when nothing did.
         fraud: True when the person reported the login as fraud (the outcome is DENIED then).
+        joined: how the bind came by another bind's second factor; None when it asked itself.
     """
 
     outcome: SecondFactorOutcome
@@ -68,6 +78,7 @@ class SecondFactorResult:
     text: str | None = None
     detail: str = ""
     fraud: bool = False
+    joined: Joined | None = None
 
 
 @unique
@@ -191,6 +202,7 @@ class Reason(Enum):
     # accepted
     SECOND_FACTOR = "second_factor"
     BYPASSED = "bypassed"
+    REMEMBERED = "remembered"
     EXEMPT_DN = "exempt_dn"
     EXEMPT_SUBTREE = "exempt_subtree"
     EXEMPT_GROUP = "exempt_group"
@@ -240,5 +252,6 @@ class Reason(Enum):
     OFFLINE_STORE_UNAVAILABLE = "offline_store_unavailable"
     # ended otherwise
     CLIENT_LEFT = "client_left"
+    ANSWERED_BEFORE = "answered_before"
     STOPPING = "stopping"
     INTERNAL_ERROR = "internal_error"

@@ -69,6 +69,8 @@ class ListenerPolicy:
         require_group: only members of this group may log in; None when anybody may.
         client_is_user: True when the client address is the person's own and goes to Duo as `ipaddr`.
         confidentiality_required: True when nothing but StartTLS and root DSE reads is answered in clear text.
+        remembers: True when logins are remembered (`remember.for`).
+        shared: accounts of several people, whose logins ask all their devices at once.
     """
 
     listener: str
@@ -82,6 +84,8 @@ class ListenerPolicy:
     require_group: DistinguishedName | None
     client_is_user: bool
     confidentiality_required: bool
+    remembers: bool = False
+    shared: frozenset[DistinguishedName] = frozenset()
 
     @property
     def groups(self) -> frozenset[DistinguishedName]:

@@ -45,6 +45,8 @@ def _rejection_code(conclusion: Conclusion) -> ResultCode | None:
         # next server and push again.
         case Reason.PRIMARY_UNAVAILABLE | Reason.LOOKUP_UNAVAILABLE:
             return ResultCode.UNAVAILABLE
+        case Reason.ANSWERED_BEFORE:
+            return ResultCode.BUSY
         case Reason.UNAUTHENTICATED_BIND:
             return UNAUTHENTICATED.result_code
         case Reason.INTERNAL_ERROR if conclusion.primary_response is None:

@@ -13,6 +13,7 @@ from ldapproxy.directory.settings import LookupSettings
 from ldapproxy.duo.settings import DuoSettings
 from ldapproxy.net.settings import ListenerSettings, UpstreamSettings
 from ldapproxy.observe.settings import LogSettings
+from ldapproxy.offline.settings import OfflineSettings
 from ldapproxy.web.settings import AdminSettings
 
 
@@ -40,6 +41,7 @@ class Configuration:
         listeners: in the order of the file; each names a directory and a Duo application from above.
         admin: the address of metrics and health; None when there is none.
         log: what is logged, and where to.
+        offline: the store of offline authenticators; None when there is none.
         warnings: what an administrator should know, by line.
     """
 
@@ -49,6 +51,7 @@ class Configuration:
     listeners: tuple[ListenerSettings, ...]
     admin: AdminSettings | None
     log: LogSettings
+    offline: OfflineSettings | None = None
     warnings: tuple[Problem, ...] = ()
 
     def directory_of(self, listener: ListenerSettings) -> DirectorySettings:

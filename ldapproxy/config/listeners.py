@@ -24,6 +24,7 @@ from ldapproxy.config.listener_values import (
     factors,
     password_attributes,
 )
+from ldapproxy.config.pushes import read_pushes, read_remember, read_shared_accounts
 from ldapproxy.config.sections import Section
 from ldapproxy.ldap.attributes import canonical_attribute
 from ldapproxy.ldap.dn import DistinguishedName
@@ -90,6 +91,9 @@ def read_listener(
     search_after_bind = section.read("search_after_bind", values.boolean, default=True)
     client_is_user = section.read("client_is_user", values.boolean, default=False)
     attributes = section.read("password_attributes", password_attributes, default=_PASSWORD_ATTRIBUTES)
+    shared = read_shared_accounts(section, allowed_factors)
+    pushes = read_pushes(section, bind_timeout)
+    remember = read_remember(section.section("remember"))
     limits = read_limits(section.section("limits"))
     section.finish()
 
@@ -119,6 +123,8 @@ def read_listener(
             confidentiality_required=not ldaps
             and tls.server is not None
             and tls.start_tls is StartTls.REQUIRED,
+            remembers=remember.lasts > 0,
+            shared=shared,
         ),
         limits=limits,
         networks=networks,
@@ -126,6 +132,8 @@ def read_listener(
         allow_password_compare=allow_compare,
         password_attributes=attributes,
         extended_operations=operations,
+        pushes=pushes,
+        remember=remember,
     )
     _check_factors(section, settings.policy)
     _warn(section, settings)

@@ -33,12 +33,6 @@ DIRECTORY: Reserved = {
 }
 LISTENER: Reserved = {
     "username_rewrite": [],
-    "answer_before": None,
-    "single_flight": Never,
-    "late_approval": Never,
-    "remember": {"for": "0s", "idle": "0s"},
-    "push_limits": Never,
-    "shared_accounts": [],
 }
 FAIL_MODES = frozenset({"offline"})
 

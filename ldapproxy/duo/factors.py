@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
-from ldapproxy.auth.credentials import Auto, FactorChoice, NamedDevice, Passcode, Phone, Push, Sms
+from ldapproxy.auth.credentials import Auto, Everybody, FactorChoice, NamedDevice, Passcode, Phone, Push, Sms
 from ldapproxy.auth.outcomes import Factor
 from ldapproxy.duo.responses import Device
 from ldapproxy.secret import Secret
@@ -53,7 +53,7 @@ def choose(
         devices: the user's devices, in Duo's order.
     """
     match choice:
-        case Auto():
+        case Auto() | Everybody():
             return _push_else_call(devices, factors) or NoFactor(
                 "no device of the user can do a push or a call that the listener allows"
             )

@@ -7,6 +7,7 @@ servers     the servers of a directory, failover           upstream    one direc
 tls         contexts for both sides                        transport   Twisted's transports as a type
 binds       the binds of one listener                      primary     one bind's questions to the directory
 counted     its answer, counted where it is a wrong password
-perform     runs a bind flow: effect -> call, one deadline pushes      Duo transactions in flight
+perform     runs a bind flow: effect -> call, one deadline pushes      Duo transactions in flight, shared
 bridge      asyncio's tasks <-> Twisted's Deferreds
+    lessons     what the end of a bind means for later ones
 """

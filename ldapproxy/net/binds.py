@@ -25,8 +25,9 @@ from ldapproxy.ldap.result_codes import ResultCode
 from ldapproxy.ldap.session import StartBind
 from ldapproxy.net.bridge import run_soon
 from ldapproxy.net.counted import CountedPrimary
+from ldapproxy.net.lessons import Lessons
 from ldapproxy.net.perform import BindPorts, perform
-from ldapproxy.net.ports import Audit, EntryLookup, Observer, SecondFactor
+from ldapproxy.net.ports import Audit, EntryLookup, Observer, OfflineCodes, SecondFactor
 from ldapproxy.net.primary import Primary
 from ldapproxy.net.relay import Relay
 
@@ -61,6 +62,9 @@ class Binds:
         lookup: reads entries.
         second_factor: asks Duo.
         response_timeout: of the directory, in seconds.
+        offline: checks offline codes; None when there is no store.
+        lessons: what binds mean for later ones.
+        answer_before: seconds after which a pending bind is answered `busy`; None is never.
         audit: gets a record of each bind.
         observer: counts.
         clock: a monotonic clock in seconds.
@@ -74,6 +78,9 @@ class Binds:
         lookup: EntryLookup,
         second_factor: SecondFactor,
         response_timeout: float,
+        offline: OfflineCodes | None,
+        lessons: Lessons,
+        answer_before: float | None,
         audit: Audit,
         observer: Observer,
         clock: Callable[[], float],
@@ -84,6 +91,9 @@ class Binds:
         self._lookup = lookup
         self._second_factor = second_factor
         self._response_timeout = response_timeout
+        self._offline = offline
+        self._lessons = lessons
+        self.answer_before = answer_before
         self._audit = audit
         self._observer = observer
         self._clock = clock
@@ -128,7 +138,13 @@ class Binds:
                 primary = CountedPrimary(
                     Primary(relay, start.request, start.raw, self._response_timeout), attempt, self._clock
                 )
-                ports = BindPorts(primary, self._lookup, self._second_factor)
+                ports = BindPorts(
+                    primary,
+                    self._lookup,
+                    self._second_factor,
+                    lambda question: self._lessons.recall(question, client),
+                    self._offline,
+                )
                 return PendingBind(self, start.request, examined, ports, attempt, client, began, ended)
             case Refused():
                 return self._refuse(start.request, examined, client, began)
@@ -154,12 +170,23 @@ class Binds:
         """A pending bind has come to its conclusion."""
         self._no_longer_pending(bind)
         conclusion, durations = result
+        self._lessons.concluded(conclusion, bind.client, bind.examined.credential)
         own_code = replies.result_code(conclusion)
         code = conclusion.primary_code if own_code is None else own_code
         self._record(bind.request, conclusion, bind.client, code, durations)
         return BindEnd(
             replies.reply(bind.request.message_id, conclusion), conclusion.verdict is Verdict.ACCEPTED
         )
+
+    def answered_before(self, bind: PendingBind) -> BindEnd:
+        """A pending bind has reached `answer_before`: the client may come back for the push that goes on."""
+        self._no_longer_pending(bind)
+        conclusion = Conclusion(
+            Verdict.REJECTED, Reason.ANSWERED_BEFORE, text="the push still waits; try again to use it"
+        )
+        durations = self._at_once(bind.began)
+        self._record(bind.request, conclusion, bind.client, ResultCode.BUSY, durations)
+        return BindEnd(replies.reply(bind.request.message_id, conclusion), bound=False)
 
     def left(self, bind: PendingBind) -> None:
         """The client of a pending bind has left."""
@@ -201,6 +228,8 @@ class Binds:
         )
         self._audit.write(record)
         self._observer.bind_ended(record)
+        if conclusion.offline is not None:
+            self._observer.offline_code(self.policy.listener, conclusion.offline.verdict.value)
         result = conclusion.second_factor
         if result is None or not fail_mode.is_asked(result.outcome):
             return
@@ -243,13 +272,27 @@ class PendingBind:
         self._is_over = False
         binds.started(self)
         self._task = run_soon(binds.run(self), self._done)
+        self._early: asyncio.TimerHandle | None = None
+        if binds.answer_before is not None:
+            self._early = asyncio.get_running_loop().call_later(binds.answer_before, self._answer_before)
 
     def cancel(self) -> None:
         """The client has left: nobody waits for the answer any more."""
         if not self._is_over:
-            self._is_over = True
+            self._over()
             self._task.cancel()
             self._binds.left(self)
+
+    def _over(self) -> None:
+        self._is_over = True
+        if self._early is not None:
+            self._early.cancel()
+
+    def _answer_before(self) -> None:
+        if not self._is_over:
+            self._over()
+            self._task.cancel()
+            self._ended(self._binds.answered_before(self))
 
     def _done(self, task: asyncio.Task[tuple[Conclusion, Durations]]) -> None:
         self._attempt.came_to_nothing()  # unless the directory was asked, and its answer counted
@@ -257,7 +300,7 @@ class PendingBind:
             if not task.cancelled():
                 task.exception()
             return
-        self._is_over = True
+        self._over()
         if task.cancelled() or task.exception() is not None:
             # `perform` catches everything; this is for what breaks `perform` itself.
             _log.error("a bind was broken off; it is rejected")

@@ -19,7 +19,7 @@ from twisted.internet.interfaces import (
     IReactorTime,
 )
 from twisted.internet.protocol import Protocol, ServerFactory
-from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 
 from ldapproxy.auth.policy import Address
 from ldapproxy.ldap.admission import AdmissionRules, PasswordAttributes
@@ -111,8 +111,7 @@ class Listener(ServerFactory):
         settings = self.settings
         factory: Any = self
         if settings.ldaps:
-            factory = TLSMemoryBIOFactory(self.tls_context(), False, self)
-            factory.noisy = False
+            factory = _TlsFromTheStart(self.tls_context(), False, self)
         try:
             self._port = self.reactor.listenTCP(settings.port, factory, _BACKLOG, settings.host)
         except CannotListenError as error:
@@ -207,6 +206,14 @@ class Listener(ServerFactory):
     def limit_hit(self, limit: str) -> None:
         """A limit refused something."""
         self._observer.limit_hit(self.name, limit)
+
+
+class _TlsFromTheStart(TLSMemoryBIOFactory):
+    """TLS around a listener; a client that it refuses is closed, which Twisted's own class forgets to do."""
+
+    def buildProtocol(self, addr: IAddress | None) -> TLSMemoryBIOProtocol | None:
+        session = self.wrappedFactory.buildProtocol(addr)
+        return None if session is None else self.protocol(self, session)
 
 
 class _Turnaway(Protocol):

@@ -18,6 +18,7 @@ from ldapproxy.auth.effects import (
     AskWhoIsBound,
     Effect,
     LookUpEntry,
+    RecallLogin,
     VerifyOffline,
     VerifyPrimary,
     VerifySecondFactor,
@@ -33,7 +34,7 @@ from ldapproxy.auth.outcomes import (
     SecondFactorResult,
     Verdict,
 )
-from ldapproxy.net.ports import EntryLookup, PrimaryQuestions, SecondFactor
+from ldapproxy.net.ports import EntryLookup, OfflineCodes, PrimaryQuestions, SecondFactor
 
 _log = logging.getLogger(__name__)
 
@@ -49,6 +50,8 @@ class BindPorts:
     primary: PrimaryQuestions
     lookup: EntryLookup
     second_factor: SecondFactor
+    recall: Callable[[RecallLogin], bool]
+    offline: OfflineCodes | None
 
 
 @dataclass(slots=True)
@@ -136,8 +139,14 @@ async def _answer(effect: Effect[Any], ports: BindPorts, stopwatch: _Stopwatch, 
             stage = "second_factor"
             late = SecondFactorResult(SecondFactorOutcome.TIMED_OUT, detail="no answer within bind_timeout")
             asking = ports.second_factor.verify(effect, max(left, 0.0))
+        case RecallLogin():
+            return ports.recall(effect)
         case VerifyOffline():
-            return OfflineResult(OfflineVerdict.NOT_CONFIGURED)
+            if ports.offline is None:
+                return OfflineResult(OfflineVerdict.NOT_CONFIGURED)
+            stage = "offline"
+            late = OfflineResult(OfflineVerdict.STORE_UNAVAILABLE, detail="no answer within bind_timeout")
+            asking = ports.offline.verify(effect)
         case _:
             raise TypeError(f"nobody answers {type(effect).__name__}")
     try:

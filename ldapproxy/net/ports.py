@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Protocol
 
 from ldapproxy.auth.audit import AuditRecord
-from ldapproxy.auth.effects import LookUpEntry, VerifySecondFactor
-from ldapproxy.auth.outcomes import LookupOutcome, PrimaryOutcome, SecondFactorResult
+from ldapproxy.auth.effects import LookUpEntry, VerifyOffline, VerifySecondFactor
+from ldapproxy.auth.outcomes import LookupOutcome, OfflineResult, PrimaryOutcome, SecondFactorResult
 from ldapproxy.ldap.dn import DistinguishedName
 from ldapproxy.secret import Secret
 
@@ -41,6 +41,16 @@ class SecondFactor(Protocol):
         """
 
 
+class OfflineCodes(Protocol):
+    """Keeps offline authenticators (`offline.store.OfflineStore`)."""
+
+    async def verify(self, question: VerifyOffline) -> OfflineResult:
+        """Decides about an offline code; never raises for what a store may do."""
+
+    async def online_login(self, identity: str) -> None:
+        """Duo allowed a login of this user: the limits of offline logins begin anew. Returns at once."""
+
+
 class Observer(Protocol):
     """Counts what happens (`observe.metrics.Metrics`). Label values never come from clients."""
 
@@ -70,6 +80,12 @@ class Observer(Protocol):
 
     def fail_mode_decided(self, listener: str, mode: str, decision: str) -> None:
         """The fail mode was asked, and decided `accept`, `reject` or `offline_code`."""
+
+    def joined(self, listener: str, kind: str) -> None:
+        """A bind came by a second factor that another bind had asked for; `kind` is a value of `Joined`."""
+
+    def offline_code(self, listener: str, outcome: str) -> None:
+        """An offline code was asked for; `outcome` is a value of `OfflineVerdict`."""
 
     def directory_up(self, directory: str, server: str, up: bool) -> None:
         """A server of a directory answered, or did not."""

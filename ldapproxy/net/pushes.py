@@ -1,16 +1,43 @@
 """Duo transactions in flight: who waits for which, and when one ends.
 
-Owns the tasks that wait for Duo. A bind joins a transaction and leaves it; a transaction whose last bind has
-left ends. It must not know Duo's protocol, nor what a result means.
+Owns the tasks that wait for Duo. A bind joins a transaction and leaves it; a transaction ends by itself, also
+when nobody waits for it any more, and what it ended with may then be honoured once (design 4.6). It must not
+know Duo's protocol, nor what a result means for a bind.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import replace
 
+from ldapproxy.auth.credentials import Passcode, Sms
 from ldapproxy.auth.effects import VerifySecondFactor
-from ldapproxy.auth.outcomes import SecondFactorOutcome, SecondFactorResult
-from ldapproxy.net.ports import SecondFactor
+from ldapproxy.auth.outcomes import Joined, SecondFactorOutcome, SecondFactorResult
+from ldapproxy.auth.push_limits import PushLimits
+from ldapproxy.auth.remembered import LoginKeys
+from ldapproxy.net.ports import Observer, SecondFactor
+from ldapproxy.net.settings import PushSettings
+
+# Factors that bother a person: these are limited, and only these are worth waiting for without a client.
+_BOTHERING = frozenset({"push", "phone"})
+
+
+class _Transaction:
+    """One question to Duo, and how many binds wait for its answer."""
+
+    __slots__ = ("identity", "is_answered", "key", "may_outlive", "task", "waiting")
+
+    def __init__(
+        self, key: bytes, identity: str, task: asyncio.Task[SecondFactorResult], *, may_outlive: bool
+    ) -> None:
+        self.key = key
+        self.identity = identity
+        self.task = task
+        self.may_outlive = may_outlive
+        self.waiting = 0
+        self.is_answered = False
 
 
 class Pushes:
@@ -18,30 +45,147 @@ class Pushes:
 
     Args:
         second_factor: asks Duo.
-        limit: how many transactions may be in flight; more are not asked at all.
+        settings: what binds share.
+        limits: the pushes of all users over all listeners.
+        keys: tells the same login from another one.
+        capacity: transactions in flight, and approvals kept, at a time; more are not asked at all.
+        observer: counts.
+        clock: a monotonic clock in seconds.
     """
 
-    def __init__(self, second_factor: SecondFactor, limit: int) -> None:
+    def __init__(
+        self,
+        second_factor: SecondFactor,
+        settings: PushSettings,
+        limits: PushLimits,
+        keys: LoginKeys,
+        capacity: int,
+        observer: Observer,
+        clock: Callable[[], float],
+    ) -> None:
         self._second_factor = second_factor
-        self._limit = limit
-        self._in_flight: set[asyncio.Task[SecondFactorResult]] = set()
+        self._settings = settings
+        self._limits = limits
+        self._keys = keys
+        self._capacity = capacity
+        self._observer = observer
+        self._clock = clock
+        self._in_flight: set[_Transaction] = set()
+        self._by_key: dict[bytes, _Transaction] = {}
+        self._approved: OrderedDict[bytes, tuple[float, SecondFactorResult]] = OrderedDict()
 
     def __len__(self) -> int:
+        """How many transactions are in flight."""
         return len(self._in_flight)
 
     async def verify(self, question: VerifySecondFactor, budget: float) -> SecondFactorResult:
-        """Asks for a second factor in a transaction of its own, and waits for it.
+        """Asks for a second factor, or joins a bind that has asked for the same login already.
 
-        Cancelling the waiting (the client has left) ends the transaction.
+        Cancelling the waiting (the client has left) ends the transaction, unless a late approval may be
+        honoured.
         """
-        if len(self._in_flight) >= self._limit:
+        key = self._keys.of(question.listener, question.client, question.identity, question.credential).login
+        late = self._take_approval(key)
+        if late is not None:
+            self._observer.joined(question.listener, Joined.LATE_APPROVAL.value)
+            return replace(late, joined=Joined.LATE_APPROVAL)
+        transaction = self._by_key.get(key) if self._settings.single_flight else None
+        if transaction is None:
+            begun = self._begin(key, question, budget)
+            if isinstance(begun, SecondFactorResult):
+                return begun
+            return await self._wait_for(begun, budget)
+        self._observer.joined(question.listener, Joined.SINGLE_FLIGHT.value)
+        return replace(await self._wait_for(transaction, budget), joined=Joined.SINGLE_FLIGHT)
+
+    async def aclose(self) -> None:
+        """Ends all transactions."""
+        tasks = [transaction.task for transaction in self._in_flight]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _begin(
+        self, key: bytes, question: VerifySecondFactor, budget: float
+    ) -> _Transaction | SecondFactorResult:
+        """A new transaction, or why there is none."""
+        if len(self._in_flight) >= self._capacity:
             return SecondFactorResult(
                 SecondFactorOutcome.PAUSED, detail="too many logins wait for Duo already"
             )
+        bothers = not isinstance(question.choice, Passcode | Sms)
+        if bothers:
+            now = self._clock()
+            pause = self._limits.pause(question.identity, self._settings.limits, now)
+            if pause is not None:
+                return SecondFactorResult(SecondFactorOutcome.PAUSED, detail=pause)
+            self._limits.sent(question.identity, now)
         task = asyncio.get_running_loop().create_task(self._second_factor.verify(question, budget))
-        self._in_flight.add(task)
-        task.add_done_callback(self._in_flight.discard)
+        may_outlive = bothers and self._settings.late_approval > 0
+        transaction = _Transaction(key, question.identity, task, may_outlive=may_outlive)
+        self._in_flight.add(transaction)
+        self._by_key[key] = transaction
+        task.add_done_callback(lambda _: self._ended(transaction, bothers=bothers))
+        return transaction
+
+    async def _wait_for(self, transaction: _Transaction, budget: float) -> SecondFactorResult:
+        transaction.waiting += 1
         try:
-            return await asyncio.shield(task)
+            async with asyncio.timeout(budget):
+                result = await asyncio.shield(transaction.task)
+        except TimeoutError:
+            return SecondFactorResult(SecondFactorOutcome.TIMED_OUT, detail="nobody answered in time")
+        else:
+            transaction.is_answered = True
+            return result
         finally:
-            task.cancel()
+            transaction.waiting -= 1
+            if not transaction.waiting:
+                self._left_alone(transaction)
+
+    def _left_alone(self, transaction: _Transaction) -> None:
+        """Nobody waits for the transaction any more."""
+        if transaction.task.done():
+            self._keep_approval(transaction)
+        elif not transaction.may_outlive:
+            transaction.task.cancel()
+
+    def _ended(self, transaction: _Transaction, *, bothers: bool) -> None:
+        """The transaction has come to its end."""
+        self._in_flight.discard(transaction)
+        if self._by_key.get(transaction.key) is transaction:
+            del self._by_key[transaction.key]
+        task = transaction.task
+        if task.cancelled() or task.exception() is not None:
+            # Whether a push was sent is not known: it goes on counting.
+            return
+        result = task.result()
+        if bothers:
+            if result.factor in _BOTHERING:
+                self._limits.ended(transaction.identity, result, self._clock())
+            else:
+                self._limits.not_sent(transaction.identity)
+        if not transaction.waiting:
+            self._keep_approval(transaction)
+
+    def _keep_approval(self, transaction: _Transaction) -> None:
+        """Keeps an approval that no client has heard of, for the client that comes back."""
+        task = transaction.task
+        if transaction.is_answered or not transaction.may_outlive or task.cancelled() or task.exception():
+            return
+        result = task.result()
+        if result.outcome is not SecondFactorOutcome.ALLOWED or result.factor not in _BOTHERING:
+            return
+        self._approved[transaction.key] = (self._clock() + self._settings.late_approval, result)
+        self._approved.move_to_end(transaction.key)
+        while len(self._approved) > self._capacity:
+            self._approved.popitem(last=False)
+
+    def _take_approval(self, key: bytes) -> SecondFactorResult | None:
+        """An approval for this login that is still good; it is used up then."""
+        now = self._clock()
+        # All are kept for the same time, so the oldest is the first: what is over goes, whoever asks.
+        while self._approved and next(iter(self._approved.values()))[0] <= now:
+            self._approved.popitem(last=False)
+        _, result = self._approved.pop(key, (0.0, None))
+        return result

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ldapproxy.auth.failed_binds import FailedBindRules
 from ldapproxy.auth.policy import ListenerPolicy, Network
+from ldapproxy.auth.push_limits import PushLimitRules
 
 
 @unique
@@ -66,6 +67,33 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class PushSettings:
+    """How binds that belong together share a push (design 4.6).
+
+    Attributes:
+        single_flight: a bind joins one of the same login that waits for Duo.
+        late_approval: seconds in which an approval that came after the client had left is honoured, once; 0
+            is off.
+        answer_before: seconds after which a pending bind is answered `busy` while its push goes on; None is
+            off.
+        limits: how many pushes a person may be bothered with.
+    """
+
+    single_flight: bool = True
+    late_approval: float = 60.0
+    answer_before: float | None = None
+    limits: PushLimitRules = PushLimitRules()
+
+
+@dataclass(frozen=True, slots=True)
+class RememberSettings:
+    """`remember:` in seconds; `lasts` 0 remembers nothing, `idle` 0 is no limit."""
+
+    lasts: float = 0.0
+    idle: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class ListenerSettings:
     """One listener (`listeners.NAME`).
 
@@ -81,6 +109,8 @@ class ListenerSettings:
         allow_password_compare: True relays Compare and filters on password attributes.
         password_attributes: names of attributes that hold passwords.
         extended_operations: OIDs of further extended operations to relay.
+        pushes: how binds that belong together share a push.
+        remember: how long a login is remembered.
     """
 
     name: str
@@ -98,6 +128,8 @@ class ListenerSettings:
     allow_password_compare: bool
     password_attributes: tuple[str, ...]
     extended_operations: tuple[str, ...]
+    pushes: PushSettings = PushSettings()
+    remember: RememberSettings = RememberSettings()
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,6 +116,18 @@ class Metrics:
             ("listener", "operation"),
             registry=registry,
         )
+        joined_binds = Counter(
+            "ldapproxy_joined_binds_total",
+            "Binds that came by another bind's second factor (single_flight, late_approval, remembered).",
+            ("listener", "kind"),
+            registry=registry,
+        )
+        offline_codes = Counter(
+            "ldapproxy_offline_codes_total",
+            "Offline codes that were asked for while Duo was away, by outcome.",
+            ("listener", "outcome"),
+            registry=registry,
+        )
         duo_state = Gauge(
             "ldapproxy_duo_state",
             "1 for the state that Duo is in (up, degraded, down), 0 for the others.",
@@ -170,6 +182,8 @@ class Metrics:
         self._sessions_total = cache(sessions_total.labels)
         self._relayed_bytes = cache(relayed_bytes.labels)
         self._operations = cache(operations.labels)
+        self._joined_binds = cache(joined_binds.labels)
+        self._offline_codes = cache(offline_codes.labels)
         self._duo_state = cache(duo_state.labels)
         self._duo_requests = cache(duo_requests.labels)
         self._duo_request_duration = cache(duo_request_duration.labels)
@@ -242,6 +256,14 @@ class Metrics:
     def fail_mode_decided(self, listener: str, mode: str, decision: str) -> None:
         """The fail mode was asked, and decided `accept`, `reject` or `offline_code`."""
         self._fail_mode_decisions(listener, mode, decision).inc()
+
+    def joined(self, listener: str, kind: str) -> None:
+        """A bind came by a second factor that another bind had asked for."""
+        self._joined_binds(listener, kind).inc()
+
+    def offline_code(self, listener: str, outcome: str) -> None:
+        """An offline code was asked for."""
+        self._offline_codes(listener, outcome).inc()
 
     def directory_up(self, directory: str, server: str, up: bool) -> None:
         """A server of a directory answered, or did not."""

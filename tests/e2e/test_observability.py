@@ -103,7 +103,7 @@ def test_counts_add_up(used: World) -> None:
 
 def test_audit_lines(used: World) -> None:
     for line in used.proxy.audit():
-        assert set(line) - {"detail"} == AUDIT_FIELDS
+        assert set(line) - {"detail", "joined"} == AUDIT_FIELDS
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line["timestamp"])
         assert line["event"] == "bind"
         assert set(line["durations_ms"]) == {"primary", "lookup", "second_factor", "total"}

@@ -30,6 +30,9 @@ _POLL = 0.02
 
 Settings = dict[str, Any]
 
+# One person logs in so often in the tests, and denies so much, that nobody would get a push any more.
+_NO_PUSH_LIMITS = {"pushes": 0, "pause_after_denial": "0s", "pause_after_fraud": "0s"}
+
 
 def merged(settings: Settings, changes: Settings) -> Settings:
     """`settings` with `changes`, map by map."""
@@ -90,7 +93,7 @@ class ProxyProcess:
                 }
             shown = f"[{host}]" if ":" in host else host
             settings |= {"url": f"{scheme}://{shown}:{self._ports[name]}", "directory": "corp", "duo": "prod"}
-            complete[name] = {"fail_mode": "closed", **settings}
+            complete[name] = {"fail_mode": "closed", "push_limits": _NO_PUSH_LIMITS, **settings}
         configuration: Settings = {
             "directories": {"corp": directory},
             "duo": {"prod": duo},

@@ -19,7 +19,8 @@ from tests.unit.auth.flows import ALICE, CLIENT, policy
 # Design 8, without the timestamp, which the log adds; `detail` is ours.
 FIELDS = [
     "event", "id", "listener", "client_address", "name", "dn", "username", "verdict", "reason", "factor",
-    "device", "second_factor", "fail_mode", "offline_authenticator", "result_code", "durations_ms", "detail",
+    "device", "second_factor", "fail_mode", "offline_authenticator", "result_code", "durations_ms",
+    "joined", "detail",
 ]  # fmt: skip
 
 
@@ -61,6 +62,7 @@ def test_all_fields() -> None:
         "offline_authenticator": "Alice's token",
         "result_code": 0,
         "durations_ms": {"primary": 1.1, "lookup": 2.0, "second_factor": 500.0, "total": 504.2},
+        "joined": None,
         "detail": "refused",
     }
 
@@ -84,5 +86,6 @@ def test_what_is_not_known_is_null() -> None:
         "second_factor",
         "offline_authenticator",
         "result_code",
+        "joined",
     }
     assert fields["durations_ms"] == {"primary": None, "lookup": None, "second_factor": None, "total": 5000.0}

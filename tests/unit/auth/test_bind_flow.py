@@ -7,10 +7,11 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from ldapproxy.auth.credentials import Auto, Passcode, Push
+from ldapproxy.auth.credentials import Auto, Everybody, NamedDevice, Passcode, Push
 from ldapproxy.auth.effects import (
     AskWhoIsBound,
     LookUpEntry,
+    RecallLogin,
     VerifyOffline,
     VerifyPrimary,
     VerifySecondFactor,
@@ -58,7 +59,9 @@ def test_password_then_push() -> None:
     assert effects == [
         VerifyPrimary(None),
         LookUpEntry(ALICE, frozenset()),
-        VerifySecondFactor("alice", ENTRY.identity, Auto(), policy().factors, "vpn", CLIENT, False),
+        VerifySecondFactor(
+            "alice", ENTRY.identity, Secret("secret"), Auto(), policy().factors, "vpn", CLIENT, False
+        ),
     ]
     assert conclusion.verdict is Verdict.ACCEPTED
     assert conclusion.reason is Reason.SECOND_FACTOR
@@ -212,6 +215,32 @@ def test_a_required_group_comes_before_a_push_and_before_an_exempt_group() -> No
         ALLOWED,
     )
     assert conclusion.verdict is Verdict.ACCEPTED
+
+
+# Remembered logins and shared accounts
+
+
+def test_a_remembered_login_needs_no_second_factor_but_the_directory() -> None:
+    remembering = policy(remembers=True)
+    effects, conclusion = transcript(bind("secret,push"), remembering, ACCEPTED, ENTRY, True)
+    assert effects[0] == VerifyPrimary(Secret("secret"))
+    assert effects[-1] == RecallLogin(ENTRY.identity, Secret("secret,push")), "the whole string that was sent"
+    assert (conclusion.verdict, conclusion.reason) == (Verdict.ACCEPTED, Reason.REMEMBERED)
+    _, conclusion = transcript(bind("wrong"), remembering, REFUSED)
+    assert conclusion.verdict is Verdict.REJECTED
+
+
+def test_a_login_that_is_not_remembered_needs_it() -> None:
+    _, conclusion = transcript(bind("secret"), policy(remembers=True), ACCEPTED, ENTRY, False, ALLOWED)
+    assert conclusion.reason is Reason.SECOND_FACTOR
+
+
+def test_a_shared_account_asks_everybody_unless_somebody_is_named() -> None:
+    shared = policy(shared=frozenset({ALICE}))
+    effects, _ = transcript(bind("secret"), shared, ACCEPTED, ENTRY, ALLOWED)
+    assert second_factor_of(list(effects)).choice == Everybody()
+    effects, _ = transcript(bind("secret,@Bob's phone"), shared, ACCEPTED, ENTRY, ALLOWED)
+    assert second_factor_of(list(effects)).choice == NamedDevice("Bob's phone")
 
 
 # The second factor's end

@@ -103,6 +103,7 @@ def a_login(**changes: Any) -> VerifySecondFactor:
     fields: dict[str, Any] = {
         "username": "alice",
         "identity": "0e7f5a1c-0000-4000-8000-000000000001",
+        "credential": Secret("secret"),
         "choice": Auto(),
         "factors": frozenset({Factor.PUSH, Factor.PHONE, Factor.PASSCODE}),
         "listener": "vpn",

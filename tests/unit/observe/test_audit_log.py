@@ -66,6 +66,7 @@ def test_a_line_holds_every_field_of_the_design_in_order(tmp_path: Path) -> None
         ("fail_mode", "closed"),
         ("offline_authenticator", None),
         ("result_code", 0),
+        ("joined", None),
         ("detail", ""),
     ]
 

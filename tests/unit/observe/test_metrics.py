@@ -46,6 +46,8 @@ def exercised() -> Metrics:
     metrics.directory_connections("corp", "idle", 1)
     metrics.duo_request("prod", "preauth", "allowed", 0.05)
     metrics.duo_state("prod", "up")
+    metrics.joined("vpn", "single_flight")
+    metrics.offline_code("vpn", "verified")
     metrics.audit_lost()
     return metrics
 
@@ -66,6 +68,8 @@ DESIGN = {
     "ldapproxy_directory_up": {"directory", "server"},
     "ldapproxy_directory_connections": {"directory", "state"},
     "ldapproxy_client_patience_seconds": {"listener"},
+    "ldapproxy_joined_binds_total": {"listener", "kind"},
+    "ldapproxy_offline_codes_total": {"listener", "outcome"},
     "ldapproxy_limits_hit_total": {"listener", "limit"},
     "ldapproxy_build_info": {"version"},
     "ldapproxy_audit_lost_total": set(),

@@ -1,0 +1,81 @@
+"""What the end of one bind means for later ones.
+
+Owns the remembered logins of one listener, and the news for the offline store. It must not know how a bind
+came to its end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from ldapproxy.auth.bind_flow import Conclusion
+from ldapproxy.auth.effects import RecallLogin
+from ldapproxy.auth.outcomes import Joined, Reason, SecondFactorOutcome
+from ldapproxy.auth.policy import Address
+from ldapproxy.auth.remembered import LoginKeys, RememberedLogins
+from ldapproxy.net.bridge import run_soon
+from ldapproxy.net.ports import Observer, OfflineCodes
+from ldapproxy.secret import Secret
+
+
+class Lessons:
+    """The lessons of one listener.
+
+    Args:
+        listener: its name.
+        keys: tells the same login from another one.
+        remembered: logins that need no second factor for a while.
+        offline: hears of online logins; None when there is no store.
+        observer: counts.
+        clock: a monotonic clock in seconds.
+    """
+
+    def __init__(
+        self,
+        listener: str,
+        keys: LoginKeys,
+        remembered: RememberedLogins,
+        offline: OfflineCodes | None,
+        observer: Observer,
+        clock: Callable[[], float],
+    ) -> None:
+        self._listener = listener
+        self._keys = keys
+        self._remembered = remembered
+        self._offline = offline
+        self._observer = observer
+        self._clock = clock
+        # asyncio itself holds tasks only weakly.
+        self._telling: set[asyncio.Task[None]] = set()
+
+    def recall(self, question: RecallLogin, client: Address) -> bool:
+        """Whether this very login is remembered."""
+        key = self._keys.of(self._listener, client, question.identity, question.credential)
+        is_remembered = self._remembered.recall(key, self._clock())
+        if is_remembered:
+            self._observer.joined(self._listener, Joined.REMEMBERED.value)
+        return is_remembered
+
+    def concluded(self, conclusion: Conclusion, client: Address, credential: Secret) -> None:
+        """A bind with this credential has come to its conclusion."""
+        if conclusion.reason is Reason.PRIMARY_REFUSED:
+            self._remembered.forget_credential(self._keys.of_credential(self._listener, credential))
+        result, identity = conclusion.second_factor, conclusion.identity
+        if result is None or identity is None:
+            return
+        match result.outcome:
+            # Only what Duo itself allowed: no bypass, no fail mode, no offline code.
+            case SecondFactorOutcome.ALLOWED:
+                key = self._keys.of(self._listener, client, identity, credential)
+                self._remembered.remember(key, identity, self._clock())
+                if self._offline is not None:
+                    self._telling.add(run_soon(self._offline.online_login(identity), self._telling.discard))
+            case SecondFactorOutcome.DENIED:
+                self._remembered.forget_user(identity)
+            case _:
+                pass
+
+    def forget_all(self) -> None:
+        """An administrator wants every login to ask for the second factor again."""
+        self._remembered.forget_all()
