@@ -18,7 +18,7 @@ LOCKED := $(PIP_INSTALL) --require-hashes
 EDITABLE := $(PIP_INSTALL) --quiet --no-deps --no-build-isolation --editable .
 
 # Test files run side by side; most of their time is waiting for a process or a person who does not answer.
-WORKERS ?= 4
+WORKERS ?= 3
 PYTEST := $(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=loadfile
 ARGS ?=
 
