@@ -1,0 +1,146 @@
+"""What the end of one bind means for later ones."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from ipaddress import ip_address
+from typing import cast
+
+import pytest
+
+from ldapproxy.auth.bind_flow import Conclusion
+from ldapproxy.auth.effects import RecallLogin, VerifyOffline
+from ldapproxy.auth.outcomes import (
+    OfflineResult,
+    OfflineVerdict,
+    Reason,
+    SecondFactorOutcome,
+    SecondFactorResult,
+    Verdict,
+)
+from ldapproxy.auth.remembered import LoginKeys, RememberedLogins
+from ldapproxy.net.lessons import Lessons
+from ldapproxy.net.ports import Observer
+from ldapproxy.secret import Secret
+
+CLIENT = ip_address("192.0.2.1")
+CREDENTIAL = Secret("secret")
+ALLOWED = Conclusion(
+    Verdict.ACCEPTED,
+    Reason.SECOND_FACTOR,
+    b"response",
+    identity="alice-id",
+    second_factor=SecondFactorResult(SecondFactorOutcome.ALLOWED, "push"),
+)
+
+
+class Offline:
+    """Hears of online logins."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    async def verify(self, question: VerifyOffline) -> OfflineResult:
+        return OfflineResult(OfflineVerdict.WRONG_CODE)
+
+    async def online_login(self, identity: str) -> None:
+        self.heard.append(identity)
+
+
+class Kinds:
+    """The only part of the observer that lessons use."""
+
+    def __init__(self) -> None:
+        self.kinds: list[str] = []
+
+    def joined(self, listener: str, kind: str) -> None:
+        self.kinds.append(kind)
+
+
+class Scene:
+    def __init__(self) -> None:
+        self.offline = Offline()
+        self.counts = Kinds()
+        self.lessons = Lessons(
+            "vpn",
+            LoginKeys(Secret(b"k" * 32)),
+            RememberedLogins(600, 0),
+            self.offline,
+            cast(Observer, self.counts),
+            lambda: 0.0,
+        )
+
+    def recalls(self) -> bool:
+        return self.lessons.recall(RecallLogin("alice-id", CREDENTIAL), CLIENT)
+
+    async def learn(self, conclusion: Conclusion, credential: Secret = CREDENTIAL) -> None:
+        self.lessons.concluded(conclusion, CLIENT, credential)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+
+def play(*steps: Callable[[Scene], object]) -> Scene:
+    async def scenario() -> Scene:
+        scene = Scene()
+        for step in steps:
+            result = step(scene)
+            if asyncio.iscoroutine(result):
+                await result
+        return scene
+
+    with asyncio.Runner() as runner:
+        return runner.run(scenario())
+
+
+def test_what_duo_allowed_is_remembered_counted_and_told_to_the_offline_store() -> None:
+    scene = play(lambda scene: scene.learn(ALLOWED))
+    assert scene.recalls()
+    assert scene.counts.kinds == ["remembered"]
+    assert scene.offline.heard == ["alice-id"]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reason"),
+    [
+        (SecondFactorOutcome.BYPASSED, Reason.BYPASSED),
+        (SecondFactorOutcome.UNAVAILABLE, Reason.FAIL_MODE_OPEN),
+        (SecondFactorOutcome.UNAVAILABLE, Reason.OFFLINE_CODE),
+        (SecondFactorOutcome.INTERRUPTED, Reason.OFFLINE_CODE),
+    ],
+)
+def test_no_other_acceptance_is(outcome: SecondFactorOutcome, reason: Reason) -> None:
+    other = replace(ALLOWED, reason=reason, second_factor=SecondFactorResult(outcome))
+    scene = play(lambda scene: scene.learn(other))
+    assert not scene.recalls()
+    assert scene.offline.heard == []
+
+
+@pytest.mark.parametrize("reason", [Reason.EXEMPT_GROUP, Reason.EXEMPT_DN, Reason.REMEMBERED])
+def test_an_acceptance_without_duo_is_not(reason: Reason) -> None:
+    other = replace(ALLOWED, reason=reason, second_factor=None)
+    assert not play(lambda scene: scene.learn(other)).recalls()
+
+
+def test_a_refusal_by_the_directory_forgets_that_credential() -> None:
+    refused = Conclusion(Verdict.REJECTED, Reason.PRIMARY_REFUSED, b"refusal", 49)
+    assert not play(lambda scene: scene.learn(ALLOWED), lambda scene: scene.learn(refused)).recalls()
+    assert play(
+        lambda scene: scene.learn(ALLOWED), lambda scene: scene.learn(refused, Secret("typo"))
+    ).recalls()
+
+
+def test_duos_denial_forgets_all_of_that_user() -> None:
+    denied = replace(
+        ALLOWED,
+        verdict=Verdict.REJECTED,
+        reason=Reason.DENIED,
+        second_factor=SecondFactorResult(SecondFactorOutcome.DENIED, "push"),
+    )
+    scene = play(lambda scene: scene.learn(ALLOWED), lambda scene: scene.learn(denied, Secret("secret,push")))
+    assert not scene.recalls()
+
+
+def test_a_purge_forgets_everything() -> None:
+    assert not play(lambda scene: scene.learn(ALLOWED), lambda scene: scene.lessons.forget_all()).recalls()

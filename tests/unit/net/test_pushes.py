@@ -1,0 +1,435 @@
+"""Who waits for which push, and what an approval that came late is good for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Coroutine
+from dataclasses import replace
+from ipaddress import ip_address
+from typing import Any, cast
+
+import pytest
+import uvloop
+
+from ldapproxy.auth.credentials import Auto, FactorChoice, Passcode, Push, Sms
+from ldapproxy.auth.effects import VerifySecondFactor
+from ldapproxy.auth.outcomes import Factor, Joined, SecondFactorOutcome, SecondFactorResult
+from ldapproxy.auth.push_limits import PushLimitRules, PushLimits
+from ldapproxy.auth.remembered import LoginKeys
+from ldapproxy.net.ports import Observer
+from ldapproxy.net.pushes import Pushes
+from ldapproxy.net.settings import PushSettings
+from ldapproxy.secret import Secret
+
+OFF = PushLimitRules(pushes=0, pause_after_denial=0, pause_after_fraud=0)
+ALLOWED = SecondFactorResult(SecondFactorOutcome.ALLOWED, factor="push", device="phone")
+DENIED = SecondFactorResult(SecondFactorOutcome.DENIED, factor="push", device="phone")
+LOGIN = VerifySecondFactor(
+    username="alice",
+    identity="alice-id",
+    credential=Secret("secret"),
+    choice=Auto(),
+    factors=frozenset(Factor),
+    listener="vpn",
+    client=ip_address("192.0.2.1"),
+    client_is_user=False,
+)
+
+
+class Duo:
+    """A second factor whose answers are given by the test."""
+
+    def __init__(self) -> None:
+        self.asked: list[VerifySecondFactor] = []
+        self.answers: list[asyncio.Future[SecondFactorResult]] = []
+        self.cancelled = 0
+
+    async def verify(self, question: VerifySecondFactor, budget: float) -> SecondFactorResult:
+        self.asked.append(question)
+        answer: asyncio.Future[SecondFactorResult] = asyncio.get_running_loop().create_future()
+        self.answers.append(answer)
+        try:
+            return await answer
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+
+
+class Counts:
+    """The only part of the observer that pushes use."""
+
+    def __init__(self) -> None:
+        self.joins: Counter[str] = Counter()
+
+    def joined(self, listener: str, kind: str) -> None:
+        self.joins[kind] += 1
+
+
+class Scene:
+    """Pushes with a clock that the test moves."""
+
+    def __init__(self, capacity: int = 100, **settings: Any) -> None:
+        self.now = 0.0
+        self.duo = Duo()
+        self.counts = Counts()
+        given = PushSettings(**{"limits": OFF, **settings})
+        self.pushes = Pushes(
+            second_factor=self.duo,
+            settings=given,
+            limits=PushLimits([given.limits]),
+            keys=LoginKeys(Secret(b"k" * 32)),
+            capacity=capacity,
+            observer=cast(Observer, self.counts),
+            clock=lambda: self.now,
+        )
+
+    def bind(self, budget: float = 60.0, **changes: Any) -> asyncio.Task[SecondFactorResult]:
+        question = replace(LOGIN, **changes)
+        return asyncio.get_running_loop().create_task(self.pushes.verify(question, budget))
+
+    async def settle(self) -> None:
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+    async def leave(self, bind: asyncio.Task[SecondFactorResult]) -> None:
+        bind.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await bind
+        await self.settle()
+
+
+def run(scene: Coroutine[Any, Any, None]) -> None:
+    async def and_look() -> None:
+        await scene
+        await asyncio.sleep(0)
+        assert asyncio.all_tasks() == {asyncio.current_task()}, "a task was left behind"
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(and_look())
+
+
+# Single flight
+
+
+def test_the_same_login_joins() -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        binds = [scene.bind() for _ in range(20)]
+        await scene.settle()
+        assert len(scene.duo.asked) == len(scene.pushes) == 1
+        scene.duo.answers[0].set_result(ALLOWED)
+        results = [await bind for bind in binds]
+        assert [result.outcome for result in results] == [SecondFactorOutcome.ALLOWED] * 20
+        assert [result.joined for result in results] == [None] + [Joined.SINGLE_FLIGHT] * 19
+        assert scene.counts.joins == {"single_flight": 19}
+        assert len(scene.pushes) == 0
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"credential": Secret("other")},
+        {"credential": Secret("secret,push"), "choice": Push()},
+        {"identity": "bob-id"},
+        {"client": ip_address("192.0.2.2")},
+        {"listener": "web"},
+    ],
+)
+def test_another_login_does_not_join(other: dict[str, Any]) -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        one, two = scene.bind(), scene.bind(**other)
+        await scene.settle()
+        assert len(scene.duo.asked) == 2
+        scene.duo.answers[0].set_result(ALLOWED)
+        scene.duo.answers[1].set_result(DENIED)
+        assert (await one).outcome is SecondFactorOutcome.ALLOWED
+        assert (await two).outcome is SecondFactorOutcome.DENIED
+
+    run(scenario())
+
+
+def test_a_denial_is_everybodys_who_joined() -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        one, two = scene.bind(), scene.bind()
+        await scene.settle()
+        scene.duo.answers[0].set_result(DENIED)
+        assert (await one).outcome is (await two).outcome is SecondFactorOutcome.DENIED
+
+    run(scenario())
+
+
+def test_single_flight_can_be_off() -> None:
+    async def scenario() -> None:
+        scene = Scene(single_flight=False)
+        one, two = scene.bind(), scene.bind()
+        await scene.settle()
+        assert len(scene.duo.asked) == 2
+        for answer in scene.duo.answers:
+            answer.set_result(ALLOWED)
+        assert (await one).joined is (await two).joined is None
+
+    run(scenario())
+
+
+def test_one_of_two_that_leaves_ends_nothing() -> None:
+    async def scenario() -> None:
+        scene = Scene(late_approval=0.0)
+        one, two = scene.bind(), scene.bind()
+        await scene.settle()
+        await scene.leave(one)
+        assert scene.duo.cancelled == 0
+        scene.duo.answers[0].set_result(ALLOWED)
+        assert (await two).outcome is SecondFactorOutcome.ALLOWED
+
+    run(scenario())
+
+
+def test_who_joins_waits_no_longer_than_its_own_budget() -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        one, two = scene.bind(), scene.bind(budget=0.01)
+        assert (await two).outcome is SecondFactorOutcome.TIMED_OUT
+        assert not one.done()
+        scene.duo.answers[0].set_result(ALLOWED)
+        assert (await one).outcome is SecondFactorOutcome.ALLOWED
+
+    run(scenario())
+
+
+# Late approval
+
+
+def test_without_late_approval_the_last_one_who_leaves_ends_it() -> None:
+    async def scenario() -> None:
+        scene = Scene(late_approval=0.0)
+        one = scene.bind()
+        await scene.settle()
+        await scene.leave(one)
+        assert scene.duo.cancelled == 1
+        assert len(scene.pushes) == 0
+
+    run(scenario())
+
+
+def test_an_approval_that_comes_late_is_honoured_once() -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        one = scene.bind()
+        await scene.settle()
+        await scene.leave(one)
+        assert scene.duo.cancelled == 0
+        scene.duo.answers[0].set_result(ALLOWED)
+        await scene.settle()
+        scene.now = 59.9
+        back = await scene.bind()
+        assert (back.outcome, back.joined) == (SecondFactorOutcome.ALLOWED, Joined.LATE_APPROVAL)
+        assert len(scene.duo.asked) == 1
+        again = scene.bind()
+        await scene.settle()
+        assert len(scene.duo.asked) == 2, "it is used up"
+        scene.duo.answers[1].set_result(DENIED)
+        assert (await again).outcome is SecondFactorOutcome.DENIED
+
+    run(scenario())
+
+
+def test_the_window_begins_with_the_approval() -> None:
+    async def scenario() -> None:
+        scene = Scene(late_approval=60.0)
+        one = scene.bind()
+        await scene.settle()
+        await scene.leave(one)
+        scene.now = 30.0
+        scene.duo.answers[0].set_result(ALLOWED)
+        await scene.settle()
+        scene.now = 90.0
+        back = scene.bind()
+        await scene.settle()
+        assert len(scene.duo.asked) == 2, "too late"
+        scene.duo.answers[1].set_result(DENIED)
+        await back
+
+    run(scenario())
+
+
+def test_who_comes_back_while_it_still_waits_joins_it() -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        one = scene.bind()
+        await scene.settle()
+        await scene.leave(one)
+        back = scene.bind()
+        await scene.settle()
+        assert len(scene.duo.asked) == 1
+        scene.duo.answers[0].set_result(ALLOWED)
+        assert (await back).joined is Joined.SINGLE_FLIGHT
+        another = scene.bind()
+        await scene.settle()
+        assert len(scene.duo.asked) == 2, "an answer was written: nothing is left to honour"
+        scene.duo.answers[1].set_result(DENIED)
+        await another
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"credential": Secret("other")},
+        {"identity": "bob-id"},
+        {"client": ip_address("192.0.2.2")},
+        {"listener": "web"},
+    ],
+)
+def test_a_late_approval_is_of_no_use_to_another_login(other: dict[str, Any]) -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        one = scene.bind()
+        await scene.settle()
+        await scene.leave(one)
+        scene.duo.answers[0].set_result(ALLOWED)
+        await scene.settle()
+        stranger = scene.bind(**other)
+        await scene.settle()
+        assert len(scene.duo.asked) == 2
+        scene.duo.answers[1].set_result(DENIED)
+        assert (await stranger).outcome is SecondFactorOutcome.DENIED
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        DENIED,
+        SecondFactorResult(SecondFactorOutcome.TIMED_OUT, "push"),
+        SecondFactorResult(SecondFactorOutcome.BYPASSED),
+        SecondFactorResult(SecondFactorOutcome.UNAVAILABLE),
+        SecondFactorResult(SecondFactorOutcome.ALLOWED, "passcode"),
+    ],
+)
+def test_nothing_but_an_approved_push_is_kept(result: SecondFactorResult) -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        one = scene.bind()
+        await scene.settle()
+        await scene.leave(one)
+        scene.duo.answers[0].set_result(result)
+        await scene.settle()
+        back = scene.bind()
+        await scene.settle()
+        assert len(scene.duo.asked) == 2
+        scene.duo.answers[1].set_result(DENIED)
+        await back
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("choice", [Passcode(Secret("123456")), Sms()])
+def test_a_passcode_waits_for_nobody(choice: FactorChoice) -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        one = scene.bind(choice=choice)
+        await scene.settle()
+        await scene.leave(one)
+        assert scene.duo.cancelled == 1
+
+    run(scenario())
+
+
+# Limits
+
+
+def test_a_pause_is_answered_without_asking_duo_and_a_passcode_still_works() -> None:
+    async def scenario() -> None:
+        scene = Scene(limits=PushLimitRules(pause_after_denial=60))
+        one = scene.bind()
+        await scene.settle()
+        scene.duo.answers[0].set_result(DENIED)
+        await one
+        paused = await scene.bind(credential=Secret("secret,push"), choice=Push())
+        assert paused.outcome is SecondFactorOutcome.PAUSED
+        assert len(scene.duo.asked) == 1
+        by_passcode = scene.bind(choice=Passcode(Secret("123456")))
+        await scene.settle()
+        scene.duo.answers[1].set_result(SecondFactorResult(SecondFactorOutcome.ALLOWED, "passcode"))
+        assert (await by_passcode).outcome is SecondFactorOutcome.ALLOWED
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("choice", [Passcode(Secret("123456")), Sms()])
+def test_a_wrong_passcode_starts_no_pause(choice: FactorChoice) -> None:
+    async def scenario() -> None:
+        scene = Scene(limits=PushLimitRules(pause_after_denial=60))
+        one = scene.bind(choice=choice)
+        await scene.settle()
+        scene.duo.answers[0].set_result(SecondFactorResult(SecondFactorOutcome.DENIED, "passcode"))
+        await one
+        two = scene.bind()
+        await scene.settle()
+        assert len(scene.duo.asked) == 2
+        scene.duo.answers[1].set_result(ALLOWED)
+        await two
+
+    run(scenario())
+
+
+def test_a_login_that_asked_nobody_does_not_count() -> None:
+    async def scenario() -> None:
+        scene = Scene(limits=PushLimitRules(pushes=2, per=600))
+        for number in range(5):
+            one = scene.bind()
+            await scene.settle()
+            scene.duo.answers[number].set_result(SecondFactorResult(SecondFactorOutcome.BYPASSED))
+            assert (await one).outcome is SecondFactorOutcome.BYPASSED
+
+    run(scenario())
+
+
+def test_transactions_and_kept_approvals_are_bounded() -> None:
+    async def scenario() -> None:
+        scene = Scene(capacity=2)
+        for number in range(4):
+            for bind in [scene.bind(identity=f"{number}-{each}") for each in range(2)]:
+                await scene.settle()
+                await scene.leave(bind)
+            refused = await scene.bind(identity="one too many")
+            assert refused.outcome is SecondFactorOutcome.PAUSED
+            for answer in scene.duo.answers[-2:]:
+                answer.set_result(ALLOWED)
+            await scene.settle()
+        assert len(scene.pushes._approved) == 2
+
+    run(scenario())
+
+
+def test_closing_ends_what_nobody_waits_for() -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        one = scene.bind()
+        await scene.settle()
+        await scene.leave(one)
+        await scene.pushes.aclose()
+        assert scene.duo.cancelled == 1
+
+    run(scenario())
+
+
+def test_an_exception_reaches_all_who_wait_and_leaves_nothing() -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        one, two = scene.bind(), scene.bind()
+        await scene.settle()
+        scene.duo.answers[0].set_exception(RuntimeError("unforeseen"))
+        for bind in (one, two):
+            with pytest.raises(RuntimeError):
+                await bind
+        assert len(scene.pushes) == 0
+
+    run(scenario())
