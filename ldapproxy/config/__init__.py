@@ -4,12 +4,13 @@ The result and the way to it:
 
     load            the top level of the file, and what holds between its sections; `load()` is the way in
     configuration   the result: settings of every consumer, side by side
-    describe        the result in words, for a reviewer; describe_listener and paragraphs are its parts
+    describe        the result in words, for a reviewer
+    describe_listener, describe_pushes, paragraphs      parts of it
 
 Sections of the file, with keys, defaults and bounds:
 
     directories, duo, listeners, services
-    listener_tls, listener_values, exemptions, limits     parts of a listener
+    listener_tls, listener_values, exemptions, pushes, limits     parts of a listener
     reserved        keys of features that are not built yet: refused, never ignored
 
 What they are read with:

@@ -23,6 +23,7 @@ from ldapproxy.auth.policy import (
     UsernameSource,
 )
 from ldapproxy.config.configuration import DirectorySettings
+from ldapproxy.config.describe_pushes import describe_pushes
 from ldapproxy.config.paragraphs import Paragraph, render
 from ldapproxy.config.values import show_duration, show_size
 from ldapproxy.duo.settings import DuoSettings
@@ -67,6 +68,7 @@ def describe_listener(listener: ListenerSettings, directory: DirectorySettings, 
             Paragraph("Encryption", _encryption(listener)),
             Paragraph("Who gets in", _who(policy, directory, duo)),
             Paragraph("Second factor", _second_factor(policy)),
+            *describe_pushes(listener),
             Paragraph("Exempt", _exempt(policy)),
             Paragraph("Fail mode", _fail_mode(policy)),
             Paragraph("Without login", [_anonymous(policy)]),

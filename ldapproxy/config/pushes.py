@@ -8,6 +8,7 @@ from __future__ import annotations
 from enum import Enum, unique
 
 from ldapproxy.auth.outcomes import Factor
+from ldapproxy.auth.policy import ExemptDn, Exemption, ExemptSubtree
 from ldapproxy.auth.push_limits import PushLimitRules
 from ldapproxy.config import names, values
 from ldapproxy.config.document import Node
@@ -17,12 +18,19 @@ from ldapproxy.config.values import Invalid, Parser
 from ldapproxy.ldap.dn import DistinguishedName
 from ldapproxy.net.settings import PushSettings, RememberSettings
 
+_BOTHERING = {Factor.PUSH, Factor.PHONE}
 _DAY = 86400.0
 _MOMENT = "an approval is honoured without a tap for so long; 0s is off"
 
 
-def read_pushes(section: Section, bind_timeout: float) -> PushSettings:
-    """What the binds of one listener share; what is not given has its default."""
+def read_pushes(section: Section, bind_timeout: float, factors: tuple[Factor, ...]) -> PushSettings:
+    """What the binds of one listener share; what is not given has its default.
+
+    Args:
+        section: the listener's section.
+        bind_timeout: that of the listener, in seconds.
+        factors: those of the listener.
+    """
     default = PushSettings()
     settings = PushSettings(
         single_flight=section.read("single_flight", values.boolean, default=default.single_flight),
@@ -41,6 +49,9 @@ def read_pushes(section: Section, bind_timeout: float) -> PushSettings:
             section.warn_without_effect("answer_before", "bind_timeout ends the bind earlier")
         elif not settings.late_approval:
             section.error("answer_before", "needs late_approval: without it the push ends with the answer")
+    if not _BOTHERING & set(factors):
+        for key in ("late_approval", "answer_before", "push_limits"):
+            section.warn_without_effect(key, "factors allows neither push nor phone")
     return settings
 
 
@@ -60,7 +71,7 @@ def _push_limits(section: Section) -> PushLimitRules:
         pause_after_fraud=section.read("pause_after_fraud", pause, default=default.pause_after_fraud),
     )
     section.finish()
-    if not rules.pushes and section.given("per"):
+    if not rules.pushes:
         section.warn_without_effect("per", "pushes is 0, which is off")
     return rules
 
@@ -102,12 +113,34 @@ def _shared_account(node: Node) -> DistinguishedName:
     return dn
 
 
-def read_shared_accounts(section: Section, factors: tuple[Factor, ...]) -> frozenset[DistinguishedName]:
-    """The accounts that several people share."""
+def read_shared_accounts(
+    section: Section, factors: tuple[Factor, ...], exempt: tuple[Exemption, ...]
+) -> frozenset[DistinguishedName]:
+    """The accounts that several people share.
+
+    Args:
+        section: the listener's section.
+        factors: those of the listener.
+        exempt: its exemptions; who is exempt gets no push.
+    """
     accounts = section.read("shared_accounts", _shared_accounts, default=())
     if accounts and Factor.PUSH not in factors:
         section.warn_without_effect("shared_accounts", "factors does not allow push")
+    for index, account in enumerate(accounts):
+        if any(_is_exempt(account, rule) for rule in exempt):
+            section.warn("shared_accounts", f"item {index + 1} has no effect: the account is exempt")
     return frozenset(accounts)
+
+
+def _is_exempt(account: DistinguishedName, rule: Exemption) -> bool:
+    """True when the rule exempts the account wherever it comes from, as far as its name tells."""
+    match rule:
+        case ExemptDn(dn, ()):
+            return account == dn
+        case ExemptSubtree(base, ()):
+            return account.is_within(base)
+        case _:
+            return False
 
 
 _shared_accounts: Parser[tuple[DistinguishedName, ...]] = values.list_of(_shared_account)

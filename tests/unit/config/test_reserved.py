@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import yaml
 
 from ldapproxy.config.reserved import Never, Off, says
 from tests.unit.config.sample import Sample, node
@@ -49,37 +48,14 @@ def test_anything_else_is_more_than_off(text: str, off: Off | type[Never]) -> No
     assert not says(node(text), off)
 
 
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [
-        ("username_rewrite", "[]"),
-        ("answer_before", "null"),
-        ("remember", "{for: 0s, idle: 0s}"),
-        ("shared_accounts", "[]"),
-    ],
-)
-def test_a_listener_may_say_that_a_later_feature_is_off(sample: Sample, key: str, value: str) -> None:
-    sample.listener[key] = yaml.safe_load(value)
+def test_a_listener_may_say_that_a_later_feature_is_off(sample: Sample) -> None:
+    sample.listener["username_rewrite"] = []
     assert sample.problems() == []
 
 
-@pytest.mark.parametrize(
-    ("key", "value", "path"),
-    [
-        ("username_rewrite", "[{pattern: '^(.+)$', replace: x}]", "username_rewrite"),
-        ("answer_before", "7s", "answer_before"),
-        ("single_flight", "true", "single_flight"),
-        ("single_flight", "false", "single_flight"),
-        ("late_approval", "60s", "late_approval"),
-        ("late_approval", "0s", "late_approval"),
-        ("remember", "{for: 8h}", "remember"),
-        ("push_limits", "{pushes: 6}", "push_limits"),
-        ("shared_accounts", "[{dn: 'uid=o,dc=example,dc=com', push: all}]", "shared_accounts"),
-    ],
-)
-def test_a_listener_cannot_have_a_later_feature(sample: Sample, key: str, value: str, path: str) -> None:
-    sample.listener[key] = yaml.safe_load(value)
-    assert sample.problems() == [f"listeners.vpn.{path}: {NOT_YET}"]
+def test_a_listener_cannot_have_a_later_feature(sample: Sample) -> None:
+    sample.listener["username_rewrite"] = [{"pattern": "^(.+)$", "replace": "x"}]
+    assert sample.problems() == [f"listeners.vpn.username_rewrite: {NOT_YET}"]
 
 
 @pytest.mark.parametrize(
