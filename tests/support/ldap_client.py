@@ -66,13 +66,21 @@ class LdapClient:
         port: on 127.0.0.1, unless `host` says otherwise.
         ca_file: whom to trust; given, TLS begins at once.
         timeout: seconds for each read.
+        source: the address to connect from; any of the loopback range for an IPv4 host.
     """
 
     def __init__(
-        self, port: int, ca_file: Path | None = None, host: str = "127.0.0.1", timeout: float = 20
+        self,
+        port: int,
+        ca_file: Path | None = None,
+        host: str = "127.0.0.1",
+        timeout: float = 20,
+        source: str | None = None,
     ) -> None:
         self._host = host
-        self.socket: socket.socket = socket.create_connection((host, port), timeout=timeout)
+        self.socket: socket.socket = socket.create_connection(
+            (host, port), timeout, None if source is None else (source, 0)
+        )
         self._buffer = b""
         self._last_id = 0
         if ca_file is not None:

@@ -136,6 +136,11 @@ class ProxyProcess:
             process.kill()
             process.wait()
 
+    def send_signal(self, number: signal.Signals) -> None:
+        """Sends a signal that does not end the process."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
     @property
     def pid(self) -> int:
         """The process id."""
