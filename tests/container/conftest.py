@@ -10,8 +10,8 @@ import pytest
 
 from tests.container import base_image
 from tests.container.docker import Docker
+from tests.house.files import ROOT
 
-ROOT = Path(__file__).parents[2]
 DOCKERFILE = ROOT / "deploy" / "docker" / "Dockerfile"
 
 

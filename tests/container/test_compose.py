@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.container.compose import Compose
-from tests.container.conftest import ROOT
 from tests.container.docker import Docker, DockerError
+from tests.house.files import ROOT
 
 pytestmark = [pytest.mark.container, pytest.mark.timeout(900)]
 
@@ -77,12 +77,6 @@ def test_an_approved_push_lets_in(compose: Compose, listener: tuple[str, ...]) -
     assert whoami(compose, ALICE, "alice", *listener) == f"dn:{ALICE}"
 
 
-def test_a_denied_push_does_not(compose: Compose) -> None:
-    control(compose, "automatic", answer="deny")
-    with pytest.raises(DockerError, match=r"Invalid credentials \(49\)"):
-        whoami(compose, ALICE, "alice", *WIKI)
-
-
 def test_a_wrong_password_does_not(compose: Compose) -> None:
     control(compose, "automatic", answer="approve")
     with pytest.raises(DockerError, match=r"Invalid credentials \(49\)"):
@@ -107,6 +101,13 @@ def test_the_audit_log_is_on_standard_output(compose: Compose) -> None:
 def test_its_health_check_asks_for_real(compose: Compose) -> None:
     check = ("python3", "-I", "/opt/ldapproxy/healthcheck.py")
     assert compose.exec("ldapproxy", *check) == "http://127.0.0.1:9464/healthz answered 200"
+
+
+def test_a_denied_push_keeps_out(compose: Compose) -> None:
+    """Behind all other logins of bob: after a denial nobody may push him for a while."""
+    control(compose, "automatic", answer="deny")
+    with pytest.raises(DockerError, match=r"Invalid credentials \(49\)"):
+        whoami(compose, BOB, "bob", *WIKI)
 
 
 def test_sigterm_ends_it_with_0_within_the_bound(docker: Docker, compose: Compose) -> None:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from packaging.utils import canonicalize_name
 
 from ldapproxy import __version__
 from tests.container.docker import Docker, DockerError
+from tests.house.files import ROOT, locked
 
 pytestmark = [pytest.mark.container, pytest.mark.timeout(900)]
 
-RUNTIME_LOCK = Path(__file__).parents[2] / "lock" / "runtime.txt"
+RUNTIME_LOCK = ROOT / "lock" / "runtime.txt"
 # Everything that an orchestrator may take away from a container.
 LOCKED_DOWN = ("--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--network=host")
 
@@ -59,9 +58,14 @@ def test_exactly_the_locked_releases_are_installed(docker: Docker, image: str) -
         "from importlib.metadata import distributions\n"
         "for each in distributions(): print(each.name + '==' + each.version)",
     )  # fmt: skip
+    wanted = [pin for pins in locked(RUNTIME_LOCK).values() for pin in pins]
     assert {canonical(line) for line in installed.split()} == {
         f"ldapproxy=={__version__}",
-        *(canonical(line.split()[0]) for line in RUNTIME_LOCK.read_text().splitlines() if "==" in line),
+        *(
+            canonical(f"{pin.name}{pin.specifier}")
+            for pin in wanted
+            if not pin.marker or pin.marker.evaluate()
+        ),
     }
 
 

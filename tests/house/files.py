@@ -8,6 +8,9 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "ldapproxy"
 TESTS = ROOT / "tests"
@@ -39,3 +42,13 @@ def statements(file: Path) -> list[ast.stmt]:
     if body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
         return body[1:]
     return body
+
+
+def locked(lock: Path) -> dict[str, list[Requirement]]:
+    """The releases that a lock file names, by package; more than one where they differ between Pythons."""
+    found: dict[str, list[Requirement]] = {}
+    for line in lock.read_text().splitlines():
+        if line and not line.startswith(("#", " ")):
+            pin = Requirement(line.rstrip("\\ "))
+            found.setdefault(canonicalize_name(pin.name), []).append(pin)
+    return found

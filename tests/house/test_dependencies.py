@@ -14,7 +14,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tests.house.files import ROOT, SOURCE, TESTS, python_files, shown
+from tests.house.files import ROOT, SOURCE, TESTS, locked, python_files, shown
 
 PYPROJECT = ROOT / "pyproject.toml"
 PROJECT = tomllib.loads(PYPROJECT.read_text())
@@ -27,16 +27,6 @@ def requirements(*extras: str) -> list[Requirement]:
     for extra in extras:
         lines += PROJECT["project"]["optional-dependencies"][extra]
     return [Requirement(line) for line in lines if not line.startswith("ldapproxy[")]
-
-
-def pins(lock: Path) -> dict[str, list[Requirement]]:
-    """The releases that a lock file names, by package; more than one where they differ between Pythons."""
-    found: dict[str, list[Requirement]] = {}
-    for line in lock.read_text().splitlines():
-        if line and not line.startswith(("#", " ")):
-            pin = Requirement(line.rstrip("\\ "))
-            found.setdefault(canonicalize_name(pin.name), []).append(pin)
-    return found
 
 
 def test_every_dependency_has_a_reason() -> None:
@@ -91,13 +81,13 @@ def _imports(file: Path) -> Iterator[tuple[int, str]]:
 
 @pytest.mark.parametrize(("lock", "extras"), [("runtime", ()), ("demo", ("demo",)), ("dev", ("demo", "dev"))])
 def test_the_lock_answers_pyproject(lock: str, extras: tuple[str, ...]) -> None:
-    locked = pins(ROOT / "lock" / f"{lock}.txt")
+    pins = locked(ROOT / "lock" / f"{lock}.txt")
     unmet = [
         str(wanted)
         for wanted in requirements(*extras)
         if not any(
             wanted.specifier.contains(str(pin.specifier).removeprefix("=="))
-            for pin in locked.get(canonicalize_name(wanted.name), [])
+            for pin in pins.get(canonicalize_name(wanted.name), [])
         )
     ]
     assert not unmet, f"lock/{lock}.txt lacks {', '.join(unmet)}; run `make lock`"
@@ -122,7 +112,7 @@ def test_a_lock_names_no_host_and_no_path(lock: Path) -> None:
 
 
 def test_locks_agree_with_each_other() -> None:
-    whole = pins(ROOT / "lock" / "dev.txt")
+    whole = locked(ROOT / "lock" / "dev.txt")
     for name in ("runtime", "demo"):
-        for package, locked in pins(ROOT / "lock" / f"{name}.txt").items():
-            assert {str(pin) for pin in locked} == {str(pin) for pin in whole[package]}
+        for package, pins in locked(ROOT / "lock" / f"{name}.txt").items():
+            assert {str(pin) for pin in pins} == {str(pin) for pin in whole[package]}
