@@ -48,11 +48,11 @@ _DECISIONS = {
     Decision.ASK_OFFLINE: "gets in with an offline code, and not otherwise,",
     Decision.REJECT: "is refused",
 }
+# In words, and as people type them. Who may use passcodes may have some sent by text message.
 _FACTORS = {
-    Factor.PUSH: "push",
-    Factor.PHONE: "phone call",
-    Factor.PASSCODE: "passcode",
-    Factor.SMS: "passcodes by SMS",
+    Factor.PUSH: ("push", ["push"]),
+    Factor.PHONE: ("phone call", ["phone"]),
+    Factor.PASSCODE: ("passcode", ["123456", "sms"]),
 }
 
 
@@ -128,8 +128,8 @@ def _who(policy: ListenerPolicy, directory: DirectorySettings, duo: DuoSettings)
 
 
 def _second_factor(policy: ListenerPolicy) -> list[str]:
-    allowed = [words for factor, words in _FACTORS.items() if factor in policy.factors]
-    sentences = [f"Allowed: {', '.join(allowed)}."]
+    allowed = [spelling for factor, spelling in _FACTORS.items() if factor in policy.factors]
+    sentences = [f"Allowed: {', '.join(words for words, _ in allowed)}."]
     match Factor.PUSH in policy.factors, Factor.PHONE in policy.factors:
         case True, True:
             sentences.append("Who types only the password gets a push, or a call if no device can do a push.")
@@ -142,16 +142,10 @@ def _second_factor(policy: ListenerPolicy) -> list[str]:
     if policy.delimiter is None:
         sentences.append("Nothing can be typed behind the password.")
     else:
-        forms = {
-            Factor.PASSCODE: "123456",
-            Factor.PUSH: "push",
-            Factor.PHONE: "phone",
-            Factor.SMS: "sms",
-        }
-        typed = [
-            f"password{policy.delimiter}{form}" for factor, form in forms.items() if factor in policy.factors
-        ]
+        typed = [f"password{policy.delimiter}{form}" for _, forms in allowed for form in forms]
         sentences.append(f"Who wants another one types {' or '.join(typed)}.")
+        if Factor.PASSCODE in policy.factors:
+            sentences.append("(sms only sends passcodes for the next login; this one fails.)")
     if policy.client_is_user:
         sentences.append(
             "The client's address goes to Duo as the person's own: Duo lets networks that it trusts in "

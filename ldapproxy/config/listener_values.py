@@ -10,9 +10,21 @@ from ldapproxy.config import names, values
 from ldapproxy.config.document import Node
 from ldapproxy.config.values import Invalid, Parser
 
+_listed_factor = values.choice([Factor.PUSH, Factor.PHONE, Factor.PASSCODE])
+
+
+def _factor(node: Node) -> Factor:
+    if values.scalar(node, "push, phone or passcode").text == Factor.SMS.value:
+        raise Invalid.at(
+            node, "is no factor of its own: who types sms is sent passcodes, wherever passcode is listed"
+        )
+    return _listed_factor(node)
+
+
 factors: Parser[tuple[Factor, ...]] = values.list_of(
-    values.choice(Factor), if_empty="lets nobody in; name push, phone or passcode"
+    _factor, if_empty="lets nobody in; name push, phone or passcode"
 )
+"""What a listener accepts."""
 
 password_attributes: Parser[tuple[str, ...]] = values.list_of(
     names.attribute,

@@ -143,22 +143,14 @@ def read_listener(
 
 def _check_factors(section: Section, policy: ListenerPolicy) -> None:
     """Refuses factors that let nobody in, and warns about those that nobody can use."""
-    by_themselves = policy.factors & {Factor.PUSH, Factor.PHONE}
-    typed = policy.factors - by_themselves
-    if policy.delimiter is None:
-        if not by_themselves:
-            section.error(
-                "factors", "lets nobody in: without a delimiter nobody can type a passcode; add push or phone"
-            )
-        elif typed and section.given("factors"):
-            words = " and ".join(sorted(factor.value for factor in typed))
-            section.warn("factors", f"{words} cannot be used: without a delimiter nobody can type it")
-    elif policy.factors == {Factor.SMS}:
+    if policy.delimiter is not None:
+        return
+    if policy.factors == {Factor.PASSCODE}:
         section.error(
-            "factors", "lets nobody in: sms sends passcodes, which only passcode accepts; add passcode"
+            "factors", "lets nobody in: without a delimiter nobody can type a passcode; add push or phone"
         )
-    elif Factor.SMS in typed and Factor.PASSCODE not in typed:
-        section.warn("factors", "sms is of no use without passcode, which accepts what sms sends")
+    elif Factor.PASSCODE in policy.factors and section.given("factors"):
+        section.warn("factors", "passcode cannot be used: without a delimiter nobody can type one")
 
 
 def _warn(section: Section, settings: ListenerSettings) -> None:

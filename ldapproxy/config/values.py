@@ -124,17 +124,18 @@ def _within(node: Node, value: N, minimum: N, maximum: N, because: str, show: Ca
     raise Invalid.at(node, f"must be {bound}: {because}")
 
 
-def choice(values: type[E], reserved: frozenset[str] = frozenset()) -> Parser[E]:
-    """One of the values of an enum. Those in `reserved` are known, and not built yet."""
+def choice(members: Iterable[E], reserved: frozenset[str] = frozenset()) -> Parser[E]:
+    """One of the members of an enum, by its value. Those in `reserved` are known, and not built yet."""
+    by_value = {str(member.value): member for member in members if member.value not in reserved}
 
     def parse(node: Node) -> E:
-        known = [str(value.value) for value in values if value.value not in reserved]
+        known = list(by_value)
         value = scalar(node, _either(known)).text
         if value in reserved:
             raise Invalid.at(node, f"{value} is not available yet; use {_either(known)}")
         if value not in known:
             raise Invalid.at(node, f"must be {_either(known)}{did_you_mean(value, known)}")
-        return values(value)
+        return by_value[value]
 
     return parse
 

@@ -177,7 +177,6 @@ class Scene:
             "    directory: demo",
             "    duo: demo",
             f"    fail_mode: {fail_mode}",
-            "    factors: [push, phone, passcode, sms]",
             "    exempt:",
             f"      - dn: {_quoted(APPLICATION_DN)}",
             f"      - group: {_quoted(EXEMPT_GROUP_DN)}",

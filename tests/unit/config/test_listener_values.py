@@ -13,7 +13,10 @@ def test_factors() -> None:
     assert listener_values.factors(node("[passcode, push]")) == (Factor.PASSCODE, Factor.PUSH)
     assert refusal(listener_values.factors, "[]") == "lets nobody in; name push, phone or passcode"
     assert refusal(listener_values.factors, "[pusj]") == (
-        "must be push, phone, passcode or sms; did you mean push?"
+        "must be push, phone or passcode; did you mean push?"
+    )
+    assert refusal(listener_values.factors, "[push, sms]") == (
+        "is no factor of its own: who types sms is sent passcodes, wherever passcode is listed"
     )
     assert refusal(listener_values.factors, "[push, push]") == "is listed twice"
     assert "must be a list" in refusal(listener_values.factors, "push")

@@ -51,7 +51,7 @@ def test_every_setting(sample: Sample) -> None:
     sample.listener.update(
         url="ldap://[::1]:1389",
         fail_mode="open",
-        factors=["push", "passcode", "sms"],
+        factors=["push", "passcode"],
         delimiter=None,
         bind_timeout="30s",
         anonymous="deny",
@@ -69,7 +69,7 @@ def test_every_setting(sample: Sample) -> None:
     assert listener.policy == ListenerPolicy(
         listener="vpn",
         fail_mode=FailMode.OPEN,
-        factors=frozenset({Factor.PUSH, Factor.PASSCODE, Factor.SMS}),
+        factors=frozenset({Factor.PUSH, Factor.PASSCODE}),
         delimiter=None,
         bind_timeout=30.0,
         anonymous=Anonymous.DENY,
@@ -99,7 +99,7 @@ def test_every_setting(sample: Sample) -> None:
         ("fail_mode", "secure", "fail_mode: must be closed or open"),
         ("fail_mode", "close", "fail_mode: must be closed or open; did you mean closed?"),
         ("factors", [], "factors: lets nobody in"),
-        ("factors", ["sms"], "factors: lets nobody in: sms sends passcodes"),
+        ("factors", ["push", "sms"], "factors[1]: is no factor of its own: who types sms is sent passcodes"),
         ("factors", None, "factors: has no value"),
         ("delimiter", "x", "delimiter: must not hold letters, digits or @"),
         ("bind_timeout", "0s", "bind_timeout: must be at least 1s: a person needs some seconds"),
@@ -154,18 +154,12 @@ def warnings(sample: Sample, **keys: Any) -> list[str]:
 
 
 def test_factors_without_a_delimiter(sample: Sample) -> None:
-    assert warnings(sample, factors=["push", "passcode", "sms"], delimiter=None) == [
-        "factors: passcode and sms cannot be used: without a delimiter nobody can type it"
+    assert warnings(sample, factors=["push", "passcode"], delimiter=None) == [
+        "factors: passcode cannot be used: without a delimiter nobody can type one"
     ]
+    assert warnings(sample, factors=["push"]) == []
     del sample.listener["factors"]
     assert warnings(sample) == []
-
-
-def test_sms_without_passcode(sample: Sample) -> None:
-    assert warnings(sample, factors=["push", "sms"]) == [
-        "factors: sms is of no use without passcode, which accepts what sms sends"
-    ]
-    assert warnings(sample, factors=["sms", "passcode"]) == []
 
 
 @pytest.mark.parametrize("url", ["ldap://0.0.0.0", "ldap://192.0.2.1", "ldap://[::]"])
