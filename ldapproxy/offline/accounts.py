@@ -10,15 +10,18 @@ at a time.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import isfinite
 from typing import Any, assert_never
 
 from sqlalchemy import Connection, Row, Select, delete, insert, select, text, update
 
 from ldapproxy.auth.enrolment import AuthenticatorKind
 from ldapproxy.offline.authenticators import Account, Authenticator, RecoverySheet, Totp, Usage
-from ldapproxy.offline.codes import Algorithm, TotpKey
+from ldapproxy.offline.codes import DIGITS, PERIODS, Algorithm, TotpKey
 from ldapproxy.offline.schema import ACCOUNTS, AUTHENTICATORS, RECOVERY_CODES
 from ldapproxy.offline.vault import UnreadableSecretError, Vault
+
+_ALGORITHMS = {algorithm.value: algorithm for algorithm in Algorithm}
 
 # In words that both databases know: one account may be added by two processes at once.
 _ADD_ACCOUNT = text(
@@ -26,6 +29,10 @@ _ADD_ACCOUNT = text(
     VALUES (:identity, :account_name, :last_online, 0, 0, 0)
     ON CONFLICT (identity) DO NOTHING"""
 )
+
+
+class DamagedRowError(Exception):
+    """A row holds what was never written there; the message says where."""
 
 
 def add(connection: Connection, identity: str, account_name: str, now: float) -> None:
@@ -47,6 +54,7 @@ def load(connection: Connection, identity: str, vault: Vault, *, with_lock: bool
 
     Raises:
         UnreadableSecretError: a secret cannot be decrypted; the message names the authenticator.
+        DamagedRowError: a row makes no sense.
     """
     usage = usages(connection, [identity], with_lock=with_lock).get(identity)
     if usage is None:
@@ -149,19 +157,43 @@ def _locking(query: Select[Any], with_lock: bool) -> Select[Any]:
     return query.with_for_update() if with_lock else query  # SQLite leaves it out
 
 
+def kind(row: Row[Any]) -> AuthenticatorKind:
+    """The kind of an authenticator.
+
+    Raises:
+        DamagedRowError: it is none.
+    """
+    try:
+        return AuthenticatorKind(row.kind)
+    except ValueError:
+        raise DamagedRowError(f"an authenticator of {row.identity}") from None
+
+
 def _usage(row: Row[Any]) -> Usage:
+    # SQLite finds damage to its own structure, not to a value, and may return any type from any column.
+    counts, times = (row.logins, row.wrong_codes), (row.last_online, row.last_wrong)
+    if not all(isinstance(each, int) for each in counts) or not all(
+        isinstance(each, float) and isfinite(each) for each in times
+    ):
+        raise DamagedRowError(f"the account {row.identity}")
     return Usage(row.last_online, row.logins, row.wrong_codes, row.last_wrong)
 
 
 def _authenticator(row: Row[Any], digests: Iterable[Row[Any]], vault: Vault) -> Authenticator:
+    name = f"the authenticator {row.label!r} of {row.identity}"
+    if not isinstance(row.secret, str) or not isinstance(row.last_step, int | None):
+        raise DamagedRowError(name)
     try:
         secret = vault.unseal(row.secret, _owner(row.identity, row.id))
     except UnreadableSecretError as error:
-        raise UnreadableSecretError(f"{error} (authenticator {row.label!r} of {row.identity})") from None
+        raise UnreadableSecretError(f"{error} ({name})") from None
     means: Totp | RecoverySheet
-    match AuthenticatorKind(row.kind):
+    match kind(row):
         case AuthenticatorKind.TOTP:
-            means = Totp(TotpKey(secret, Algorithm(row.algorithm), row.digits, row.period), row.last_step)
+            if row.digits not in DIGITS or row.period not in PERIODS or row.algorithm not in _ALGORITHMS:
+                raise DamagedRowError(name)
+            key = TotpKey(secret, _ALGORITHMS[row.algorithm], row.digits, row.period)
+            means = Totp(key, row.last_step)
         case AuthenticatorKind.RECOVERY_CODES:
             mine = [each for each in digests if each.authenticator == row.id]
             means = RecoverySheet(
@@ -170,7 +202,7 @@ def _authenticator(row: Row[Any], digests: Iterable[Row[Any]], vault: Vault) -> 
                 used=frozenset(each.digest for each in mine if each.used is not None),
             )
         case _:
-            assert_never(AuthenticatorKind(row.kind))
+            assert_never(kind(row))
     return Authenticator(row.id, row.label, means, row.confirmed is not None, row.last_used)
 
 

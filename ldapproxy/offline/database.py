@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError
 
 from ldapproxy.auth.enrolment import StoreUnavailableError
 from ldapproxy.offline import migrations
+from ldapproxy.offline.accounts import DamagedRowError
 from ldapproxy.offline.place import WRITES, Place
 from ldapproxy.offline.rotation import KEY_CHECK
 from ldapproxy.offline.schema import FACTS
@@ -92,12 +93,15 @@ class Database:
             sentence = self._place.sentence(error)
         except UnreadableSecretError as error:
             sentence = f"holds what these encryption keys cannot read: {error}"
+        except DamagedRowError as error:
+            sentence = f"is damaged ({error}); restore it from a backup"
         except StoreUnavailableError as error:
             sentence = str(error)
         else:
             return
         self._is_in_order = False
-        raise StoreUnavailableError(f"the offline store {self._place.shown} {sentence}")
+        # The driver's exceptions may quote what was written.
+        raise StoreUnavailableError(f"the offline store {self._place.shown} {sentence}") from None
 
     def _prepare(self) -> None:
         """Sees to it that the store is in order."""

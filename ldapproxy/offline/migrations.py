@@ -48,10 +48,11 @@ STEPS: tuple[tuple[str, ...], ...] = (
             UNIQUE (identity, label)
         )""",
         """CREATE TABLE offline_recovery_codes (
-            authenticator TEXT NOT NULL REFERENCES offline_authenticators (id) ON DELETE CASCADE,
+            authenticator TEXT NOT NULL,
             digest TEXT NOT NULL,
             used DOUBLE PRECISION,
-            PRIMARY KEY (authenticator, digest)
+            PRIMARY KEY (authenticator, digest),
+            FOREIGN KEY (authenticator) REFERENCES offline_authenticators (id) ON DELETE CASCADE
         )""",
     ),
 )

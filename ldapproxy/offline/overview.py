@@ -10,6 +10,7 @@ from collections import Counter
 from sqlalchemy import Connection, func, select
 
 from ldapproxy.auth.enrolment import AuthenticatorKind, OfflineAccount, OfflineAuthenticator
+from ldapproxy.offline.accounts import kind
 from ldapproxy.offline.schema import ACCOUNTS, AUTHENTICATORS, RECOVERY_CODES
 
 
@@ -41,11 +42,11 @@ def authenticators(connection: Connection, identity: str) -> tuple[OfflineAuthen
     return tuple(
         OfflineAuthenticator(
             label=row.label,
-            kind=(kind := AuthenticatorKind(row.kind)),
+            kind=kind(row),
             created=row.created,
             is_confirmed=row.confirmed is not None,
             last_used=row.last_used,
-            codes_left=unused[row.id] if kind is AuthenticatorKind.RECOVERY_CODES else None,
+            codes_left=unused[row.id] if kind(row) is AuthenticatorKind.RECOVERY_CODES else None,
         )
         for row in rows
     )

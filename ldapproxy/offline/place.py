@@ -33,7 +33,6 @@ class Place(Protocol):
 
         Raises:
             StoreUnavailableError: it is not; the message completes a sentence that begins with the place.
-            sqlalchemy.exc.DBAPIError, OSError: the same, in the words of whoever found it.
         """
 
     def bounded(self, connection: Connection) -> AbstractContextManager[None]:

@@ -19,12 +19,18 @@ from functools import cached_property
 
 import psycopg
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
+from sqlalchemy.exc import DBAPIError
+
+from ldapproxy.auth.enrolment import StoreUnavailableError
 
 CONNECT_TIMEOUT = 3
 """Whole seconds, libpq's unit, until a connection is up, login included."""
 
 PATIENCE = 3.0
 """Seconds for one transaction, waiting for locks included. Ours take milliseconds."""
+
+HANG_UP_AFTER = 1.0
+"""Seconds more, until we hang up on a server that does not even say that the time is over."""
 
 _KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 3, "keepalives_count": 3}
 
@@ -90,16 +96,27 @@ class PostgresServer:
         """Hangs up when the server has not come to an end in time, even if it says nothing at all."""
         dialled = connection.connection.driver_connection
         assert isinstance(dialled, psycopg.Connection)
-        # libpq waits for a silent server without end; the connection's own socket must not be closed under
-        # it.
+        has_hung_up = threading.Event()
+
+        def hang_up() -> None:
+            has_hung_up.set()
+            with suppress(OSError):  # it is down already
+                line.shutdown(socket.SHUT_RDWR)
+
+        # libpq waits for a silent server without end. A descriptor of our own: libpq's may be closed
+        # meanwhile, and its number be somebody else's by then.
         with socket.socket(fileno=socket.dup(dialled.fileno())) as line:
-            hang_up = threading.Timer(self.patience, _hang_up, [line])
-            hang_up.daemon = True
-            hang_up.start()
+            timer = threading.Timer(self.patience + HANG_UP_AFTER, hang_up)
+            timer.daemon = True
+            timer.start()
             try:
                 yield
+            except DBAPIError:
+                if has_hung_up.is_set():
+                    raise StoreUnavailableError("gives no answer") from None
+                raise
             finally:
-                hang_up.cancel()
+                timer.cancel()
 
     def sentence(self, error: BaseException) -> str:
         """What the driver's error means."""
@@ -131,9 +148,3 @@ def is_local(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def _hang_up(line: socket.socket) -> None:
-    """Makes a thread that waits on the connection fail."""
-    with suppress(OSError):  # it is down already
-        line.shutdown(socket.SHUT_RDWR)

@@ -11,6 +11,10 @@ import segno
 
 from ldapproxy.secret import Secret
 
+# Blocks are the light modules. In a terminal with dark letters on light ground they would come out dark, and
+# some apps do not read an inverted code.
+_WHITE_ON_BLACK, _RESET = "\x1b[97;40m", "\x1b[0m"
+
 
 def svg(uri: Secret, title: str) -> str:
     """An `<svg>` element for a page, with its title for those who do not see it. It holds the secret."""
@@ -23,4 +27,4 @@ def terminal(uri: Secret) -> str:
     """Lines for a terminal. They hold the secret."""
     drawn = io.StringIO()
     segno.make(uri.reveal_text(), error="l", micro=False).terminal(out=drawn, compact=True)
-    return drawn.getvalue()
+    return "".join(f"{_WHITE_ON_BLACK}{line}{_RESET}\n" for line in drawn.getvalue().splitlines())

@@ -85,12 +85,15 @@ class SqliteFile:
 
     def prepare(self, may_create: bool) -> None:
         """Makes the file if it may, checks it, and switches it to write-ahead logging."""
-        if not self.path.exists():
+        if _is_missing(self.path):
             self._create(may_create)
-        # Readers do not wait for a writer then. The file remembers it.
-        self._switch_to_wal()
-        with closing(self._open()) as connection:
-            found = connection.execute("PRAGMA quick_check(1)").fetchone()
+        try:
+            # Readers do not wait for a writer then. The file remembers it.
+            self._switch_to_wal()
+            with closing(self._open()) as connection:
+                found = connection.execute("PRAGMA quick_check(1)").fetchone()
+        except sqlite3.Error as error:
+            raise StoreUnavailableError(self.sentence(error)) from None
         if found != ("ok",):
             raise StoreUnavailableError(_SENTENCES[sqlite3.SQLITE_CORRUPT])
 
@@ -102,7 +105,7 @@ class SqliteFile:
         """What SQLite's error means."""
         code = getattr(error, "sqlite_errorcode", None)
         if isinstance(code, int) and (sentence := _SENTENCES.get(code & 0xFF)):
-            if not self.path.exists():
+            if _is_missing(self.path):
                 return "is missing; restore it from a backup, or restart ldapproxy to begin with an empty one"
             return sentence
         if isinstance(error, OSError):
@@ -167,6 +170,16 @@ class SqliteFile:
             connection.close()
             raise
         return connection
+
+
+def _is_missing(path: Path) -> bool:
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False  # nobody knows; opening it will say why
+    return False
 
 
 def _mode(path: Path) -> int:

@@ -76,7 +76,7 @@ class Vault:
             UnreadableSecretError: no key fits, or it was sealed for another owner, or it was changed.
         """
         try:
-            content = self._fernet.decrypt(sealed)
+            content = self._fernet.decrypt(sealed.encode())
         except InvalidToken:
             raise UnreadableSecretError("none of the encryption keys fits") from None
         if not hmac.compare_digest(content[:_OWNER_LENGTH], _digest(owner)):
@@ -90,7 +90,7 @@ class Vault:
             UnreadableSecretError: no key fits, or it was changed.
         """
         try:
-            return self._fernet.rotate(sealed).decode()
+            return self._fernet.rotate(sealed.encode()).decode()
         except InvalidToken:
             raise UnreadableSecretError("none of the encryption keys fits") from None
 
