@@ -211,7 +211,10 @@ class Listener(ServerFactory):
 class _TlsFromTheStart(TLSMemoryBIOFactory):
     """TLS around a listener; a client that it refuses is closed, which Twisted's own class forgets to do."""
 
-    def buildProtocol(self, addr: IAddress | None) -> TLSMemoryBIOProtocol | None:
+    def buildProtocol(  # type: ignore[override]  # Twisted's own declares less than IProtocolFactory allows
+        self, addr: IAddress | None
+    ) -> TLSMemoryBIOProtocol | None:
+        """TLS around the listener's protocol, or None to close the connection."""
         session = self.wrappedFactory.buildProtocol(addr)
         return None if session is None else self.protocol(self, session)
 

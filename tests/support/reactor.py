@@ -105,7 +105,6 @@ def pytest_unconfigure() -> None:
     """Ends the reactor's threads, which the process would wait for at its exit."""
     if _reactor.running:
         _reactor.fireSystemEvent("shutdown")
-    _loop.close()
 
 
 async def eventually(condition: Callable[[], object], what: str, patience: float = 5.0) -> None:

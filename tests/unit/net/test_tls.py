@@ -17,9 +17,11 @@ from ldapproxy.net.tls import ServerContext, TlsError, client_options
 from tests.support.certificates import Authority, ServerCertificate
 from tests.support.ldap_bytes import root_dse, start_tls
 from tests.support.reactor import OnReactor
+from tests.unit.net.neighbours import Recorder
 from tests.unit.net.scripted_directory import ScriptedDirectory, entry
+from tests.unit.net.usual_settings import server_tls, upstream_settings
 from tests.unit.net.wire import client_context
-from tests.unit.net.world import REACTOR, Recorder, World, server_tls, upstream_settings
+from tests.unit.net.world import REACTOR, World
 
 # What a directory has to prove.
 

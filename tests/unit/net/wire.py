@@ -11,9 +11,25 @@ import ssl
 import struct
 from pathlib import Path
 
-from tests.support.ldap_client import Message, _element, _size
+from tests.support.ldap_client import Message
 
 _PATIENCE = 5.0
+
+
+def element(data: bytes, at: int) -> tuple[int, int, int]:
+    """Tag, start and end of the contents of the element at `at`.
+
+    Raises:
+        IndexError: its header is incomplete.
+    """
+    tag, length, start = data[at], data[at + 1], at + 2
+    if length & 0x80:
+        count = length & 0x7F
+        if start + count > len(data):
+            raise IndexError
+        length = int.from_bytes(data[start : start + count], "big")
+        start += count
+    return tag, start, start + length
 
 
 class Wire:
@@ -42,25 +58,18 @@ class Wire:
         Raises:
             EOFError: the connection was closed.
         """
-        while (size := _size(self._buffer)) is None or len(self._buffer) < size:
-            data = await self._read()
-            if not data:
-                raise EOFError(f"the connection was closed behind {self._buffer!r}")
-            self._buffer += data
-        raw, self._buffer = self._buffer[:size], self._buffer[size:]
-        _, at, _ = _element(raw, 0)
-        _, start, at = _element(raw, at)
+        while (raw := self._take()) is None:
+            await self._fill()
+        _, at, _ = element(raw, 0)
+        _, start, at = element(raw, at)
         message_id = int.from_bytes(raw[start:at], "big")
-        tag, start, end = _element(raw, at)
+        tag, start, end = element(raw, at)
         return Message(message_id, tag, raw, raw[start:end])
 
     async def receive_raw(self, size: int) -> bytes:
         """Exactly so many bytes."""
         while len(self._buffer) < size:
-            data = await self._read()
-            if not data:
-                raise EOFError(f"the connection was closed behind {self._buffer!r}")
-            self._buffer += data
+            await self._fill()
         raw, self._buffer = self._buffer[:size], self._buffer[size:]
         return raw
 
@@ -121,6 +130,23 @@ class Wire:
     def _socket(self) -> socket.socket:
         found: socket.socket = self.writer.get_extra_info("socket")
         return found
+
+    def _take(self) -> bytes | None:
+        """The next message as it came, if all of it is there."""
+        try:
+            _, _, end = element(self._buffer, 0)
+        except IndexError:
+            return None
+        if end > len(self._buffer):
+            return None
+        raw, self._buffer = self._buffer[:end], self._buffer[end:]
+        return raw
+
+    async def _fill(self) -> None:
+        data = await self._read()
+        if not data:
+            raise EOFError(f"the connection was closed behind {self._buffer[:200]!r}")
+        self._buffer += data
 
     async def _read(self) -> bytes:
         try:
