@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from ldapproxy.auth.audit import Durations
@@ -105,7 +106,9 @@ async def perform(
             answer = await _answer(effect, ports, stopwatch, budget)
             if isinstance(answer, PrimaryAccepted):
                 accepted = answer
-    except Exception as error:
+    except (Exception, asyncio.CancelledError) as error:
+        if isinstance(error, asyncio.CancelledError) and _was_cancelled():
+            raise
         # The message of an exception that nobody foresaw might hold anything, so only its type and place are
         # logged.
         _log.error(
@@ -129,16 +132,16 @@ async def _answer(effect: Effect[Any], ports: BindPorts, stopwatch: _Stopwatch, 
         case VerifyPrimary(password):
             stage = "primary"
             late: Any = PrimaryUnavailable("no answer within bind_timeout")
-            asking: Any = ports.primary.verify(password)
+            ask: Callable[[], Awaitable[Any]] = partial(ports.primary.verify, password)
         case AskWhoIsBound():
-            stage, late, asking = "lookup", None, ports.primary.who_is_bound()
+            stage, late, ask = "lookup", None, ports.primary.who_is_bound
         case LookUpEntry():
             stage, late = "lookup", LookupUnavailable("no answer within bind_timeout")
-            asking = ports.lookup.entry(effect)
+            ask = partial(ports.lookup.entry, effect)
         case VerifySecondFactor():
             stage = "second_factor"
             late = SecondFactorResult(SecondFactorOutcome.TIMED_OUT, detail="no answer within bind_timeout")
-            asking = ports.second_factor.verify(effect, max(left, 0.0))
+            ask = partial(ports.second_factor.verify, effect, left)
         case RecallLogin():
             return ports.recall(effect)
         case VerifyOffline():
@@ -146,18 +149,27 @@ async def _answer(effect: Effect[Any], ports: BindPorts, stopwatch: _Stopwatch, 
                 return OfflineResult(OfflineVerdict.NOT_CONFIGURED)
             stage = "offline"
             late = OfflineResult(OfflineVerdict.STORE_UNAVAILABLE, detail="no answer within bind_timeout")
-            asking = ports.offline.verify(effect)
+            ask = partial(ports.offline.verify, effect)
         case _:
             raise TypeError(f"nobody answers {type(effect).__name__}")
+    if left <= 0:
+        # Not even asked: nobody would hear the answer, and a push for it would only bother somebody.
+        return late
     try:
         # The second factor keeps its own budget and knows best what its end means; it gets a moment more
         # here.
         async with asyncio.timeout(left + (_RESERVE / 2 if stage == "second_factor" else 0.0)):
-            return await asking
+            return await ask()
     except TimeoutError:
         return late
     finally:
         stopwatch.stages[stage] = stopwatch.stages.get(stage, 0.0) + clock() - began
+
+
+def _was_cancelled() -> bool:
+    """Whether somebody cancelled this task; otherwise a CancelledError is some port's own, and a failure."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _without_text(error: BaseException) -> tuple[type[BaseException], BaseException, Any]:

@@ -103,12 +103,18 @@ class World:
         for client in self._clients:
             client.writer.transport.abort()
         await self.listener.stop(0.5)
+        self.servers.close()
         await self.directory.stop()
 
     @property
     def port(self) -> int:
         """Where the listener listens."""
         return port_of(self.listener)
+
+    @property
+    def idle(self) -> int:
+        """How many directory connections wait for another session."""
+        return len(self.servers._pool)
 
     async def client(
         self, ca_file: Path | None = None, host: str = "127.0.0.1", context: ssl.SSLContext | None = None
