@@ -133,6 +133,8 @@ class Application:
         await asyncio.gather(*(pushes.aclose() for pushes in self._pushes))
         await asyncio.gather(*(duo.aclose() for duo in self._duos.values()))
         await asyncio.gather(*(lookup.aclose() for lookup in self._lookups.values()))
+        for directory in self._directories.values():
+            directory.close()
         if self._offline is not None:
             await self._offline.aclose()
         self.audit.close()

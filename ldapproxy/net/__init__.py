@@ -6,8 +6,8 @@ relay       a session and its directory connection, raw    pressure    why a cli
 servers     the servers of a directory, failover           upstream    one directory connection
 tls         contexts for both sides                        transport   Twisted's transports as a type
 binds       the binds of one listener                      primary     one bind's questions to the directory
-counted     its answer, counted where it is a wrong password
+pool        connections that wait for their next session
+counted     its answer, counted as a wrong password        lone_binds  binds that belong to no session
 perform     runs a bind flow: effect -> call, one deadline pushes      Duo transactions in flight, shared
-bridge      asyncio's tasks <-> Twisted's Deferreds
-    lessons     what the end of a bind means for later ones
+bridge      asyncio's tasks <-> Twisted's Deferreds        lessons     what the end of a bind means later
 """

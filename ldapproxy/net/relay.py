@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
 from ldapproxy.ldap.framing import Frame, Head
+from ldapproxy.ldap.messages import WHO_AM_I_OID, Tag, decode_extended_request
 from ldapproxy.net.bridge import run_soon
 from ldapproxy.net.pressure import Cause, ClientReading, DirectoryPace
 from ldapproxy.net.servers import Directory, DirectoryUnavailable
@@ -76,6 +77,8 @@ class Relay:
             False when too much waits for a connection already.
         """
         if self._connection is not None and self._connecting is None:
+            if frame.tag == Tag.EXTENDED_REQUEST and decode_extended_request(frame).oid != WHO_AM_I_OID:
+                self._connection.is_tainted = True
             self._connection.write(frame.raw)
             return True
         self._unsent.append(frame)
@@ -93,7 +96,7 @@ class Relay:
         if self._leftover is not None:
             await self._leftover.gone
         if self._connection is None:
-            connection = await self._directory.connect()
+            connection = await self._directory.take()
             if self._is_closed:
                 connection.abort("the client has gone")
                 raise DirectoryUnavailable("the client has gone")
@@ -138,10 +141,31 @@ class Relay:
             _close(connection, why)
             self._reading.release(Cause.DIRECTORY_SLOW)
 
-    def close(self) -> None:
-        """The session is over."""
+    def release(self) -> None:
+        """Gives the directory connection back, if there is one: nothing is outstanding on it."""
+        self._forget_unsent()
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        connection.transport.unregisterProducer()
+        self._reading.release(Cause.DIRECTORY_SLOW)
+        if self._client_is_slow:
+            connection.transport.resumeProducing()
+        if connection.stop_relaying():
+            self._directory.give_back(connection)
+        else:
+            connection.abort("a message was half through")
+
+    def close(self, *, is_quiet: bool) -> None:
+        """The session is over.
+
+        Args:
+            is_quiet: nothing is outstanding on the directory connection, no bind pending.
+        """
         self._is_closed = True
         self._own_answers.clear()
+        if is_quiet:
+            self.release()
         self.drop("the session is over")
         if self._leftover is not None:
             self._leftover.give_up()

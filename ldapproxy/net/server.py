@@ -245,12 +245,13 @@ class ClientConnection(Protocol):
 
     def _end(self) -> None:
         """Ends the session and all that belongs to it, but for the client's transport."""
+        is_quiet = self._session.is_quiet and self._pending is None
         self._session.close()
         self._todo.clear()
         pending, self._pending = self._pending, None
         if pending is not None:
             pending.cancel()
-        self._relay.close()
+        self._relay.close(is_quiet=is_quiet)
 
     def _close(self, notice: bytes | None, why: str) -> None:
         """Closes the client's connection, after a notice if there is one and no message is half through."""

@@ -6,6 +6,7 @@ Owns failover and the memory of which server is down. It must not know what a co
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from typing import cast
@@ -20,6 +21,7 @@ from twisted.internet.interfaces import (
 from twisted.internet.protocol import Factory
 
 from ldapproxy.net.bridge import wait_for
+from ldapproxy.net.pool import Pool
 from ldapproxy.net.ports import Observer
 from ldapproxy.net.settings import UpstreamServer, UpstreamSettings
 from ldapproxy.net.tls import client_options
@@ -80,6 +82,7 @@ class Directory:
         self._reactor = reactor
         self._observer = observer
         self._clock: Callable[[], float] = reactor.seconds
+        self._pool = Pool(settings.name, settings.response_timeout, self._clock, self._waits)
         self._down_until: dict[UpstreamServer, float] = {}
         self._up: dict[UpstreamServer, bool] = {}
         self._options: dict[UpstreamServer, IOpenSSLClientConnectionCreator] = {
@@ -98,6 +101,34 @@ class Directory:
         """Each server that was tried, by URL, and whether it answered the last time."""
         return {server.url: up for server, up in self._up.items()}
 
+    async def take(self) -> DirectoryConnection:
+        """A connection, TLS up, nobody bound on it: one that waits, else a new one.
+
+        Raises:
+            DirectoryUnavailable: no server could be reached.
+        """
+        connection = self._pool.take() or await self.connect()
+        self._observer.directory_connections(self.name, "active", +1)
+        connection.when_lost = self._one_less
+        return connection
+
+    def give_back(self, connection: DirectoryConnection) -> None:
+        """Takes a connection on which nothing is outstanding; another session may get it."""
+        if connection.is_open:
+            connection.when_lost = None
+            self._one_less()
+        self._pool.give_back(connection)
+
+    def close(self) -> None:
+        """Closes the connections that wait."""
+        self._pool.close()
+
+    def _one_less(self) -> None:
+        self._observer.directory_connections(self.name, "active", -1)
+
+    def _waits(self, change: int) -> None:
+        self._observer.directory_connections(self.name, "idle", change)
+
     async def connect(self) -> DirectoryConnection:
         """A new connection, TLS up, nobody bound on it.
 
@@ -113,14 +144,12 @@ class Directory:
         raise DirectoryUnavailable("; ".join(complaints))
 
     async def probe(self) -> None:
-        """Tries every server that is not known to be up, and at least one; for readiness and metrics."""
-        for server in self._settings.servers:
-            if self._up.get(server) and len(self._settings.servers) > 1:
-                continue
-            try:
-                connection = await self._connect_to(server)
-            except DirectoryLost:
-                continue
+        """Tries every server; for readiness and metrics while nobody logs in."""
+        await asyncio.gather(*map(self._probe, self._settings.servers))
+
+    async def _probe(self, server: UpstreamServer) -> None:
+        with contextlib.suppress(DirectoryLost):
+            connection = await self._connect_to(server)
             connection.abort("only a probe")
 
     def _in_order(self) -> list[UpstreamServer]:

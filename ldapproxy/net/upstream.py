@@ -7,6 +7,7 @@ does).
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Protocol as TypingProtocol
 
 from OpenSSL import SSL
@@ -65,6 +66,16 @@ class DirectoryConnection(Protocol):
         self._sink: Sink | None = None
         self._secured: asyncio.Future[None] | None = None
         self._why_lost = "the directory closed the connection"
+        # An extended operation may have changed what the connection is; it is never used for another session
+        # then.
+        self.is_tainted = False
+        self.when_lost: Callable[[], None] | None = None
+
+    @property
+    def is_idle(self) -> bool:
+        """True when it is open, and nothing is awaited or half through."""
+        nothing_awaited = self._answer is None and self._sink is None and self._stream is None
+        return self.is_open and nothing_awaited and not self._framer.buffered
 
     # What the connection is asked to do.
 
@@ -181,6 +192,7 @@ class DirectoryConnection(Protocol):
             self.is_open = False
             self._why_lost = why
             self.transport.abortConnection()
+            self._tell_owner()
 
     # What Twisted tells.
 
@@ -216,6 +228,7 @@ class DirectoryConnection(Protocol):
         if self.is_open:
             self.is_open = False
             self._why_lost = _why(reason)
+            self._tell_owner()
         self._tell()
 
     def _take_answer(self) -> None:
@@ -237,6 +250,11 @@ class DirectoryConnection(Protocol):
         self.abort(why)
         self._sink = sink
         self._tell()
+
+    def _tell_owner(self) -> None:
+        when_lost, self.when_lost = self.when_lost, None
+        if when_lost is not None:
+            when_lost()
 
     def _tell(self) -> None:
         for waiting in (self._answer, self._secured):
