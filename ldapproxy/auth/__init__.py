@@ -11,4 +11,6 @@ failed_binds    how many wrong passwords go on to the directory
 replies         the BindResponse that a verdict becomes
 audit           the record that a bind leaves
 enrolment       what people and administrators see of offline authenticators
+sign_in         what it takes to get into the self-service portal
+portal_audit    the record that an action in the portal leaves
 """

@@ -21,6 +21,18 @@ class Durations:
     second_factor: float | None = None
     total: float = 0.0
 
+    def as_milliseconds(self) -> dict[str, float | None]:
+        """The durations by stage, as the audit log writes them."""
+        return {
+            stage: None if seconds is None else round(seconds * 1000, 3)
+            for stage, seconds in (
+                ("primary", self.primary),
+                ("lookup", self.lookup),
+                ("second_factor", self.second_factor),
+                ("total", self.total),
+            )
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class AuditRecord:
@@ -56,15 +68,6 @@ class AuditRecord:
 
     def as_fields(self) -> dict[str, object]:
         """The fields of the JSON line, without the timestamp, in the order in which they are written."""
-        durations = {
-            stage: None if seconds is None else round(seconds * 1000, 3)
-            for stage, seconds in (
-                ("primary", self.durations.primary),
-                ("lookup", self.durations.lookup),
-                ("second_factor", self.durations.second_factor),
-                ("total", self.durations.total),
-            )
-        }
         return {
             "event": "bind",
             "id": self.id,
@@ -81,7 +84,7 @@ class AuditRecord:
             "fail_mode": self.fail_mode.value,
             "offline_authenticator": self.offline_authenticator,
             "result_code": self.result_code,
-            "durations_ms": durations,
+            "durations_ms": self.durations.as_milliseconds(),
             "joined": None if self.joined is None else self.joined.value,
             "detail": self.detail,
         }

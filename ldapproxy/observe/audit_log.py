@@ -1,4 +1,4 @@
-"""The audit log: one line of JSON per bind (design 8).
+"""The audit log: one line of JSON per bind (design 8), and per action in the self-service portal.
 
 Owns the line, and that logins never depend on it: when it cannot be written, they go on, and standard error
 and a metric say so. It must not know what a sink is made of.
@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import assert_never
 
 from ldapproxy.auth.audit import AuditRecord
+from ldapproxy.auth.portal_audit import PortalRecord
 from ldapproxy.observe.logs import timestamp
 from ldapproxy.observe.settings import AuditSink, AuditToFile, AuditToStdout, AuditToSyslog
 from ldapproxy.observe.sinks import LONGEST_LINE, DescriptorSink, FileSink, Sink, SyslogSink
@@ -46,7 +47,7 @@ def open_sink(sink: AuditSink) -> Sink:
 
 
 class AuditLog:
-    """Writes records of binds (`net.ports.Audit`).
+    """Writes records of binds (`net.ports.Audit`) and of the portal.
 
     Args:
         sink: where the lines go.
@@ -60,7 +61,7 @@ class AuditLog:
         self._now = now
         self._lost = 0
 
-    def write(self, record: AuditRecord) -> None:
+    def write(self, record: AuditRecord | PortalRecord) -> None:
         """Writes one record; never raises."""
         try:
             self._sink.write(_line(timestamp(self._now()), record))
@@ -86,7 +87,7 @@ class AuditLog:
         self._on_lost()
 
 
-def _line(when: str, record: AuditRecord) -> bytes:
+def _line(when: str, record: AuditRecord | PortalRecord) -> bytes:
     """The line, without its end, short enough for a pipe to take it in one piece."""
     fields = {"timestamp": when, **record.as_fields()}
     line = json.dumps(_cut(fields, _LONGEST_FIELD)).encode()

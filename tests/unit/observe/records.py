@@ -1,9 +1,10 @@
-"""An audit record for the tests of this folder."""
+"""Audit records for the tests of this folder."""
 
 from __future__ import annotations
 
 from ldapproxy.auth.audit import AuditRecord, Durations
 from ldapproxy.auth.outcomes import FailMode, Reason, SecondFactorOutcome, Verdict
+from ldapproxy.auth.portal_audit import ActionEnd, PortalAction, PortalRecord
 
 RECORD = AuditRecord(
     id="b-1",
@@ -21,4 +22,17 @@ RECORD = AuditRecord(
     offline_authenticator=None,
     result_code=0,
     durations=Durations(primary=0.004, lookup=0.002, second_factor=7.5, total=7.51),
+)
+
+PORTAL_RECORD = PortalRecord(
+    id="p-1",
+    action=PortalAction.ADD,
+    listener="vpn",
+    client_address="192.0.2.7",
+    name=None,
+    dn="uid=alice,ou=people,dc=example,dc=com",
+    username="alice",
+    verdict=Verdict.ACCEPTED,
+    reason=ActionEnd.DONE,
+    offline_authenticator="Alice's phone",
 )

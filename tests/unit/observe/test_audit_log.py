@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from ldapproxy.auth.audit import AuditRecord
+from ldapproxy.auth.portal_audit import PortalRecord
 from ldapproxy.observe.audit_log import AuditLog, open_sink
 from ldapproxy.observe.settings import AuditToFile, AuditToStdout, AuditToSyslog
 from ldapproxy.observe.sinks import LONGEST_LINE, DescriptorSink, FileSink, SyslogSink
-from tests.unit.observe.records import RECORD
+from tests.unit.observe.records import PORTAL_RECORD, RECORD
 
 
 class Lost:
@@ -36,7 +37,7 @@ class BrokenSink:
         """Nothing to close."""
 
 
-def lines_of(path: Path, *records: AuditRecord) -> list[bytes]:
+def lines_of(path: Path, *records: AuditRecord | PortalRecord) -> list[bytes]:
     log = AuditLog(open_sink(AuditToFile(path)), on_lost=Lost(), now=lambda: 1_800_000_000.25)
     for record in records:
         log.write(record)
@@ -104,6 +105,13 @@ def test_an_ordinary_long_name_is_kept(tmp_path: Path) -> None:
     name = "cn=" + "x" * 900
     (line,) = lines_of(tmp_path / "audit.log", replace(RECORD, name=name))
     assert json.loads(line)["name"] == name
+
+
+def test_an_action_in_the_portal_is_a_line_too(tmp_path: Path) -> None:
+    (line,) = lines_of(tmp_path / "audit.log", PORTAL_RECORD)
+    fields = json.loads(line)
+    assert list(fields)[:4] == ["timestamp", "event", "id", "action"]
+    assert (fields["event"], fields["action"], fields["reason"]) == ("portal", "add", "done")
 
 
 def test_a_lost_line_is_counted_and_said_once_and_so_is_the_recovery(
