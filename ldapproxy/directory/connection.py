@@ -115,13 +115,16 @@ class DirectoryConnection:
             return None
         return datetime.fromtimestamp(ssl.cert_time_to_seconds(str(certificate["notAfter"])), UTC)
 
-    def read(self, dn: str, condition: str, attributes: tuple[str, ...]) -> tuple[RawEntry, ...]:
-        """Reads one entry.
+    def read(
+        self, dn: str, condition: str, attributes: tuple[str, ...], *, below: bool = False
+    ) -> tuple[RawEntry, ...]:
+        """Reads one entry, or those of a subtree.
 
         Args:
             dn: its name.
             condition: a filter that it must meet.
             attributes: what to read; empty for nothing but its existence.
+            below: True for everything below it as well.
 
         Returns:
             The entry; nothing when there is none or it does not meet the condition.
@@ -136,7 +139,7 @@ class DirectoryConnection:
             _, result, response, _ = connection.search(
                 dn,
                 condition,
-                ldap3.BASE,
+                ldap3.SUBTREE if below else ldap3.BASE,
                 dereference_aliases=ldap3.DEREF_NEVER,
                 attributes=list(attributes) or [ldap3.NO_ATTRIBUTES],
                 time_limit=math.ceil(self._settings.response_timeout),

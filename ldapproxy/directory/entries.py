@@ -84,6 +84,18 @@ def person(entry: RawEntry, username_attribute: str) -> Person:
     return Person(dn, identity, usernames, dn.first_value, in_active_directory)
 
 
+def username_filter(username_attribute: str, username: str, condition: str | None) -> str:
+    """The filter that the entry of the person with this user name meets.
+
+    Args:
+        username_attribute: the attribute that holds user names.
+        username: as somebody typed it.
+        condition: a further condition that a person's entry must meet; None for none.
+    """
+    named = _equal(username_attribute, username)
+    return named if condition is None else f"(&{named}{condition})"
+
+
 def membership_filter(member: Person) -> str:
     """The filter that a group's entry meets when it names the person.
 

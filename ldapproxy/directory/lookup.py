@@ -10,10 +10,12 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import TypeVar
 
 from ldapproxy.auth.effects import LookUpEntry
 from ldapproxy.auth.outcomes import Entry, EntryNotFound, LookupOutcome, LookupUnavailable, SeveralEntries
@@ -34,6 +36,11 @@ hangs."""
 
 CACHED = 10_000
 """Answers that are remembered: about 1 KiB each. Only those who gave a right password get here."""
+
+NamedOutcome = DistinguishedName | EntryNotFound | SeveralEntries | LookupUnavailable
+"""What a look-up by user name says."""
+
+_Answer = TypeVar("_Answer")
 
 _STOPPED = LookupUnavailable("look-ups have been stopped")
 
@@ -89,6 +96,18 @@ class Lookup:
         await asyncio.wait([asking])
         return _STOPPED if asking.cancelled() else asking.result()
 
+    async def named(self, username: str) -> NamedOutcome:
+        """The name of the one entry below `base_dn` with this user name; never raises. Not remembered.
+
+        Args:
+            username: as somebody typed it, not empty.
+        """
+        if self._is_closed:
+            return _STOPPED
+        asking = asyncio.get_running_loop().run_in_executor(self._threads, self._look_for, username)
+        await asyncio.wait([asking])
+        return _STOPPED if asking.cancelled() else asking.result()
+
     async def probe(self, server: LookupServer) -> Probe:
         """Tries, on a connection of its own, what look-ups need: connect, TLS, bind, read `base_dn`."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._probe, server)
@@ -121,9 +140,15 @@ class Lookup:
                 self._cache.popitem(last=False)
 
     def _look_up(self, query: LookUpEntry) -> LookupOutcome:
+        return self._answer(partial(self._ask, query))
+
+    def _look_for(self, username: str) -> NamedOutcome:
+        return self._answer(partial(self._search, username))
+
+    def _answer(self, ask: Callable[[DirectoryConnection], _Answer]) -> _Answer | LookupUnavailable:
         """Asks the directory. On a thread of its own; never raises."""
         try:
-            return self._pool.ask(partial(self._ask, query))
+            return self._pool.ask(ask)
         except (DirectoryUnavailableError, RequestRefusedError, UnusableEntryError) as error:
             return LookupUnavailable(str(error))
         except Exception:
@@ -148,6 +173,21 @@ class Lookup:
             rdn_value=person.rdn_value,
             groups=frozenset(group for group in query.groups if _is_member(connection, person, group)),
         )
+
+    def _search(self, username: str, connection: DirectoryConnection) -> NamedOutcome:
+        settings = self._settings
+        attribute = settings.username_attribute
+        found = connection.read(
+            settings.base_dn.text,
+            entries.username_filter(attribute, username, settings.search_filter),
+            entries.attributes_of_a_person(attribute),
+            below=True,
+        )
+        if not found:
+            return EntryNotFound()
+        if len(found) > 1:
+            return SeveralEntries()
+        return entries.person(found[0], attribute).dn
 
     def _probe(self, server: LookupServer) -> Probe:
         connection = DirectoryConnection(server, self._settings)

@@ -157,11 +157,11 @@ NASTY = [
 
 
 def the_values_of(text: str) -> list[bytes]:
-    """The values that a filter of the form (|(a=x)(b=y)...) compares with, as ldap3 sends them."""
+    """The values that a filter, one equality or several, compares with, as ldap3 sends them."""
     parsed = parse_filter(text, None, False, False, None, False)  # type: ignore[no-untyped-call]
     compiled = compile_filter(parsed.elements[0])  # type: ignore[no-untyped-call]
-    assert compiled.getName() == "or"
-    parts = [part.getComponent() for part in compiled.getComponent()]
+    whole = compiled.getComponent()
+    parts = [part.getComponent() for part in whole] if compiled.getName() in ("or", "and") else [whole]
     assert all("assertionValue" in part for part in parts), "equality only, no presence, no substrings"
     return [bytes(part["assertionValue"]) for part in parts]
 
@@ -184,6 +184,8 @@ def check_that_it_changes_nothing(username: str) -> None:
     dn = "uid=a,dc=b"
     values = the_values_of(entries.membership_filter(a_person(dn, username)))
     assert values == [dn.encode()] * 2 + ([username.encode()] if username else [])
+    assert the_values_of(entries.username_filter("uid", username, None)) == [username.encode()]
+    assert the_values_of(entries.username_filter("uid", username, "(sn=x)")) == [username.encode(), b"x"]
 
 
 @pytest.mark.parametrize(
