@@ -59,18 +59,23 @@ class Lessons:
 
     def concluded(self, conclusion: Conclusion, client: Address, credential: Secret) -> None:
         """A bind with this credential has come to its conclusion."""
+        self.signed_in(conclusion, credential)
+        result, identity = conclusion.second_factor, conclusion.identity
+        # Only what Duo itself allowed: no bypass, no fail mode, no offline code.
+        if result is not None and result.outcome is SecondFactorOutcome.ALLOWED and identity is not None:
+            key = self._keys.of(self._listener, client, identity, credential)
+            self._remembered.remember(key, identity, self._clock())
+
+    def signed_in(self, conclusion: Conclusion, credential: Secret) -> None:
+        """A sign-in to the portal has come to its conclusion. It opens the portal and is not remembered."""
         if conclusion.reason is Reason.PRIMARY_REFUSED:
             self._remembered.forget_credential(self._keys.of_credential(self._listener, credential))
         result, identity = conclusion.second_factor, conclusion.identity
         if result is None or identity is None:
             return
         match result.outcome:
-            # Only what Duo itself allowed: no bypass, no fail mode, no offline code.
-            case SecondFactorOutcome.ALLOWED:
-                key = self._keys.of(self._listener, client, identity, credential)
-                self._remembered.remember(key, identity, self._clock())
-                if self._offline is not None:
-                    self._telling.add(run_soon(self._offline.online_login(identity), self._telling.discard))
+            case SecondFactorOutcome.ALLOWED if self._offline is not None:
+                self._telling.add(run_soon(self._offline.online_login(identity), self._telling.discard))
             case SecondFactorOutcome.DENIED:
                 self._remembered.forget_user(identity)
             case _:

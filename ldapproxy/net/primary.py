@@ -1,9 +1,11 @@
-"""One bind's questions to the directory, on the session's own connection.
+"""One bind's questions to the directory, on one connection: the session's own, where there is a session.
 
 Owns what is written there for a bind, and what the answers mean. It must not know what follows from them.
 """
 
 from __future__ import annotations
+
+from typing import Protocol
 
 from ldapproxy.auth.outcomes import PrimaryAccepted, PrimaryOutcome, PrimaryRefused, PrimaryUnavailable
 from ldapproxy.ldap.dn import DistinguishedName
@@ -17,24 +19,36 @@ from ldapproxy.ldap.messages import (
     encode_extended_request,
 )
 from ldapproxy.ldap.result_codes import ResultCode
-from ldapproxy.net.relay import Relay
 from ldapproxy.net.servers import DirectoryUnavailable
-from ldapproxy.net.upstream import DirectoryLost
+from ldapproxy.net.upstream import DirectoryConnection, DirectoryLost
 from ldapproxy.secret import Secret
+
+
+class BindConnection(Protocol):
+    """Where one bind gets its directory connection (`relay.Relay`, or a bind without a session)."""
+
+    async def begin_bind(self) -> DirectoryConnection:
+        """The connection on which the bind travels, silent now; always the same one.
+
+        Raises:
+            DirectoryUnavailable: no server could be reached.
+        """
 
 
 class Primary:
     """The directory as one bind sees it.
 
     Args:
-        relay: the session's relay, suspended.
+        connection: the session's relay, suspended.
         request: the client's BindRequest.
         raw: the same as it came.
         response_timeout: seconds to wait for one answer.
     """
 
-    def __init__(self, relay: Relay, request: BindRequest, raw: bytes, response_timeout: float) -> None:
-        self._relay = relay
+    def __init__(
+        self, connection: BindConnection, request: BindRequest, raw: bytes, response_timeout: float
+    ) -> None:
+        self._connection = connection
         self._request = request
         self._raw = raw
         self._response_timeout = response_timeout
@@ -47,7 +61,7 @@ class Primary:
         else:
             raw = encode_bind_request(request.message_id, request.name, password, request.controls)
         try:
-            connection = await self._relay.begin_bind()
+            connection = await self._connection.begin_bind()
             frame = await connection.ask(raw, request.message_id, Tag.BIND_RESPONSE, self._response_timeout)
             result = decode_result(frame)
         except DirectoryUnavailable as error:
@@ -66,7 +80,7 @@ class Primary:
         message_id = 2 if self._request.message_id == 1 else 1
         question = encode_extended_request(message_id, WHO_AM_I_OID)
         try:
-            connection = await self._relay.begin_bind()
+            connection = await self._connection.begin_bind()
             frame = await connection.ask(question, message_id, Tag.EXTENDED_RESPONSE, self._response_timeout)
             result = decode_result(frame)
         except (DirectoryUnavailable, DirectoryLost, DecodeError):

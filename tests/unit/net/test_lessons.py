@@ -144,3 +144,30 @@ def test_duos_denial_forgets_all_of_that_user() -> None:
 
 def test_a_purge_forgets_everything() -> None:
     assert not play(lambda scene: scene.learn(ALLOWED), lambda scene: scene.lessons.forget_all()).recalls()
+
+
+def signed_in(conclusion: Conclusion, credential: Secret = CREDENTIAL) -> Callable[[Scene], object]:
+    async def step(scene: Scene) -> None:
+        scene.lessons.signed_in(conclusion, credential)
+        await asyncio.sleep(0)
+
+    return step
+
+
+def test_a_sign_in_to_the_portal_is_an_online_login_and_is_not_remembered() -> None:
+    scene = play(signed_in(ALLOWED))
+    assert scene.offline.heard == ["alice-id"]
+    assert not scene.recalls()
+
+
+def test_a_refused_sign_in_forgets_what_a_refused_bind_forgets() -> None:
+    denied = replace(
+        ALLOWED,
+        verdict=Verdict.REJECTED,
+        reason=Reason.DENIED,
+        second_factor=SecondFactorResult(SecondFactorOutcome.DENIED, "push"),
+    )
+    refused = Conclusion(Verdict.REJECTED, Reason.PRIMARY_REFUSED, b"refusal", 49)
+    for conclusion in (denied, refused):
+        assert not play(lambda scene: scene.learn(ALLOWED), signed_in(conclusion)).recalls()
+    assert play(lambda scene: scene.learn(ALLOWED), signed_in(refused, Secret("typo"))).recalls()
