@@ -1,7 +1,7 @@
-"""`ldapproxy check`: asks every directory server and Duo whether what is configured works.
+"""`ldapproxy check`: asks every directory server, Duo and the offline store whether what is configured works.
 
-Owns the questions and the table of answers. It must not know how anything is asked: look-ups and the Duo
-client of the running proxy do that, so that what works here works there.
+Owns the questions and the table of answers. It must not know how anything is asked: look-ups, Duo client and
+store of the running proxy do that, so that what works here works there.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from enum import Enum, unique
 
 from cryptography import x509
 
+from ldapproxy.auth.enrolment import StoreUnavailableError
 from ldapproxy.config.configuration import Configuration, DirectorySettings
 from ldapproxy.directory.lookup import Lookup
 from ldapproxy.directory.settings import LookupServer
@@ -20,6 +21,10 @@ from ldapproxy.duo.calls import CallOutcome
 from ldapproxy.duo.client import DuoClient, Health
 from ldapproxy.duo.settings import DuoSettings
 from ldapproxy.net.settings import ListenerSettings
+from ldapproxy.offline import address
+from ldapproxy.offline.administration import open_administration
+from ldapproxy.offline.settings import OfflineSettings
+from ldapproxy.offline.sqlite_file import SqliteFile
 
 # Time enough to renew a certificate by hand. Automatic renewal happens a month before the end.
 _EXPIRES_SOON = timedelta(days=14)
@@ -85,6 +90,7 @@ async def examine(configuration: Configuration) -> Report:
     answers = await asyncio.gather(
         *(_directory(directory, now) for directory in configuration.directories),
         *(_duo(duo) for duo in configuration.duo),
+        *([] if configuration.offline is None else [asyncio.to_thread(_offline, configuration.offline)]),
     )
     rows = [row for rows in answers for row in rows]
     rows += [_certificate(listener, now) for listener in configuration.listeners]
@@ -144,6 +150,26 @@ def _clock(part: str, offset: float | None) -> Row:
         return Row(Result.OK, part, "clock", f"{offset:+.1f}s to ours")
     # The proxy signs with Duo's time then, so this alone stops no login.
     return Row(Result.WARNING, part, "clock", f"{offset:+.0f}s to ours; set the clock of this machine")
+
+
+def _offline(settings: OfflineSettings) -> list[Row]:
+    part, what = "offline", "store"
+    place = address.parse(settings.store)
+    if isinstance(place, SqliteFile) and place.path.parent.is_dir() and not place.path.exists():
+        # To look would be to make it, and it would belong to whoever looks.
+        return [
+            Row(Result.WARNING, part, what, f"there is no {place.path} yet; the proxy makes an empty one")
+        ]
+    try:
+        accounts = open_administration(settings).accounts()
+    except StoreUnavailableError as error:
+        return [Row(Result.FAILED, part, what, str(error))]
+    count = sum(account.authenticators for account in accounts)
+    usable = f"it can be used; accounts: {len(accounts)}, authenticators: {count}"
+    return [
+        Row(Result.OK, part, what, usable),
+        *(Row(Result.WARNING, part, what, warning) for warning in place.warnings()),
+    ]
 
 
 def _certificate(listener: ListenerSettings, now: datetime) -> Row:

@@ -5,11 +5,11 @@ The result and the way to it:
     load            the top level of the file, and what holds between its sections; `load()` is the way in
     configuration   the result: settings of every consumer, side by side
     describe        the result in words, for a reviewer
-    describe_listener, describe_pushes, paragraphs      parts of it
+    describe_listener, describe_pushes, describe_outage, paragraphs     parts of it
 
 Sections of the file, with keys, defaults and bounds:
 
-    directories, duo, listeners, services
+    directories, duo, listeners, offline, services
     listener_tls, listener_values, exemptions, pushes, limits     parts of a listener
     reserved        keys of features that are not built yet: refused, never ignored
 

@@ -12,17 +12,26 @@ from ldapproxy.config.paragraphs import Paragraph, render
 from ldapproxy.config.values import show_duration
 from ldapproxy.duo.settings import DuoSettings
 from ldapproxy.observe.settings import AuditToFile, AuditToStdout, AuditToSyslog
+from ldapproxy.offline import address
+from ldapproxy.offline.settings import OfflineSettings
 from ldapproxy.web.settings import AdminSettings
 
 
 def describe(configuration: Configuration) -> str:
     """What each listener asks of whom, where directories and Duo are, and what deserves a second look."""
     parts = [
-        describe_listener(listener, configuration.directory_of(listener), configuration.duo_of(listener))
+        describe_listener(
+            listener,
+            configuration.directory_of(listener),
+            configuration.duo_of(listener),
+            configuration.offline,
+        )
         for listener in configuration.listeners
     ]
     parts += [_directory(directory) for directory in configuration.directories]
     parts += [_duo(duo) for duo in configuration.duo]
+    if configuration.offline is not None:
+        parts.append(_offline(configuration.offline))
     parts.append(_operation(configuration))
     parts.append(_warnings(configuration))
     return "\n\n".join(parts) + "\n"
@@ -78,6 +87,27 @@ def _duo(duo: DuoSettings) -> str:
                     f"{show_duration(duo.ping_interval)}.",
                 ],
             )
+        ],
+    )
+
+
+def _offline(offline: OfflineSettings) -> str:
+    further = len(offline.encryption_keys) - 1
+    rotated = f", {further} more can still decrypt" if further else ""
+    return render(
+        "Offline authenticators",
+        [
+            Paragraph(
+                "Store",
+                [
+                    f"{address.parse(offline.store).shown}; secrets in it are encrypted with a key from the "
+                    f"configuration{rotated}."
+                ],
+            ),
+            Paragraph(
+                "Enrolment",
+                ["By `ldapproxy offline`, for whoever can read this configuration and write to the store."],
+            ),
         ],
     )
 

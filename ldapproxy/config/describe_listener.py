@@ -23,11 +23,13 @@ from ldapproxy.auth.policy import (
     UsernameSource,
 )
 from ldapproxy.config.configuration import DirectorySettings
+from ldapproxy.config.describe_outage import describe_outage
 from ldapproxy.config.describe_pushes import describe_pushes
 from ldapproxy.config.paragraphs import Paragraph, render
 from ldapproxy.config.values import show_duration, show_size
 from ldapproxy.duo.settings import DuoSettings
 from ldapproxy.net.settings import ListenerSettings, StartTls
+from ldapproxy.offline.settings import OfflineSettings
 
 _OUTCOMES = {
     SecondFactorOutcome.ALLOWED: "Duo allows the login",
@@ -56,8 +58,20 @@ _FACTORS = {
 }
 
 
-def describe_listener(listener: ListenerSettings, directory: DirectorySettings, duo: DuoSettings) -> str:
-    """What a reviewer has to know about one listener."""
+def describe_listener(
+    listener: ListenerSettings,
+    directory: DirectorySettings,
+    duo: DuoSettings,
+    offline: OfflineSettings | None,
+) -> str:
+    """What a reviewer has to know about one listener.
+
+    Args:
+        listener: the listener.
+        directory: the directory behind it.
+        duo: its Duo application.
+        offline: the store of offline authenticators; None when there is none.
+    """
     policy = listener.policy
     host = f"[{listener.host}]" if ":" in listener.host else listener.host
     scheme = "ldaps" if listener.ldaps else "ldap"
@@ -71,6 +85,7 @@ def describe_listener(listener: ListenerSettings, directory: DirectorySettings, 
             *describe_pushes(listener),
             Paragraph("Exempt", _exempt(policy)),
             Paragraph("Fail mode", _fail_mode(policy)),
+            Paragraph("In an outage", describe_outage(policy, duo, offline)),
             Paragraph("Without login", [_anonymous(policy)]),
             Paragraph("After login", _after_login(listener)),
             Paragraph("Limits", _limits(listener)),

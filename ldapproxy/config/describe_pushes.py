@@ -34,17 +34,19 @@ def _shared(accounts: list[str]) -> list[str]:
 
 
 def _retries(pushes: PushSettings, *, bothers: bool) -> list[str]:
-    same = "the same login (person, client address and all that was typed)"
     if pushes.single_flight:
-        sentences = [f"While a login waits for Duo, {same} waits with it, and Duo is not asked again."]
+        sentences = [
+            "While a login waits for Duo, the same login (person, client address and all that was typed) "
+            "waits with it, and Duo is not asked again."
+        ]
     else:
         sentences = ["Each login asks Duo, also while the same one still waits."]
     if not bothers:
         return sentences
     if pushes.late_approval:
         sentences.append(
-            "An approval that comes after the client has left lets it in once, when it tries "
-            f"{same} within {show_duration(pushes.late_approval)}."
+            "An approval that comes after the client has left lets the same login in, once, within "
+            f"{show_duration(pushes.late_approval)}."
         )
     else:
         sentences.append("When the client leaves, its push ends, and an approval that still comes is void.")

@@ -11,7 +11,7 @@ from ipaddress import ip_network
 
 from ldapproxy.auth.outcomes import Factor, FailMode
 from ldapproxy.auth.policy import Anonymous, ListenerPolicy, Network, UsernameSource
-from ldapproxy.config import addresses, names, reserved, values
+from ldapproxy.config import addresses, names, values
 from ldapproxy.config.exemptions import exemptions, warn_about_exemptions
 from ldapproxy.config.files import Surroundings
 from ldapproxy.config.limits import read_limits
@@ -69,8 +69,9 @@ def read_listener(
     duo = section.require("duo", values.reference("Duo application", neighbours.duo))
     fail_mode = section.require(
         "fail_mode",
-        values.choice(FailMode, reserved.FAIL_MODES),
-        hint="closed lets nobody in while Duo is away, open lets the password be enough; there is no default",
+        values.choice(FailMode),
+        hint="closed lets nobody in while Duo is away, open lets the password be enough, offline asks for an "
+        "offline code; there is no default",
     )
     allowed_factors = section.read("factors", factors, default=_DEFAULT_FACTORS)
     split_at = section.read("delimiter", values.optional(delimiter), default=",")
@@ -145,6 +146,10 @@ def _check_factors(section: Section, policy: ListenerPolicy) -> None:
     """Refuses factors that let nobody in, and warns about those that nobody can use."""
     if policy.delimiter is not None:
         return
+    if policy.fail_mode is FailMode.OFFLINE:
+        section.error(
+            "fail_mode", "offline needs a delimiter: without one nobody can type an offline code; use closed"
+        )
     if policy.factors == {Factor.PASSCODE}:
         section.error(
             "factors", "lets nobody in: without a delimiter nobody can type a passcode; add push or phone"

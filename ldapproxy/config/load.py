@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from ldapproxy.auth.outcomes import FailMode
 from ldapproxy.config import document, files, names, reserved
 from ldapproxy.config.addresses import Endpoint, overlap
 from ldapproxy.config.configuration import Configuration
@@ -16,6 +17,7 @@ from ldapproxy.config.directories import read_directory
 from ldapproxy.config.duo import read_duo
 from ldapproxy.config.files import Surroundings
 from ldapproxy.config.listeners import Neighbours, read_listener
+from ldapproxy.config.offline import read_offline
 from ldapproxy.config.problems import ConfigurationError, Report, in_order
 from ldapproxy.config.sections import Section
 from ldapproxy.config.services import read_admin, read_log
@@ -59,6 +61,7 @@ def load(path: Path, environment: Mapping[str, str]) -> Configuration:
         name: read_listener(name, section, neighbours, surroundings)
         for name, section in listener_sections.items()
     }
+    offline = read_offline(top.section("offline"), surroundings) if top.given("offline") else None
     admin = read_admin(top.section("admin")) if top.given("admin") else None
     log = read_log(top.section("log"), surroundings)
     top.finish()
@@ -68,6 +71,7 @@ def load(path: Path, environment: Mapping[str, str]) -> Configuration:
     if len(good) == len(listeners):
         _warn_about_unused(directory_sections, {listener.directory for listener in good})
         _warn_about_unused(duo_sections, {listener.duo for listener in good})
+    _check_offline(good, listener_sections, top)
     for listener in good:
         settings = duo[listener.duo]
         if settings is not None and settings.response_timeout >= listener.policy.bind_timeout:
@@ -85,6 +89,7 @@ def load(path: Path, environment: Mapping[str, str]) -> Configuration:
         listeners=tuple(good),
         admin=None if admin is None else AdminSettings(host=admin.host, port=admin.port),
         log=log,
+        offline=offline,
         warnings=in_order(report.warnings),
     )
 
@@ -115,6 +120,18 @@ def _check_addresses(
         for other, name in taken:
             if overlap(admin, other):
                 top.section("admin").error("url", f"listener {name} has this address and port already")
+
+
+def _check_offline(listeners: list[ListenerSettings], sections: Mapping[str, Section], top: Section) -> None:
+    """Refuses fail mode offline without a store, and warns about a store that nobody asks."""
+    asking = [listener for listener in listeners if listener.policy.fail_mode is FailMode.OFFLINE]
+    if not top.given("offline"):
+        for listener in asking:
+            sections[listener.name].error(
+                "fail_mode", "offline needs the store of offline authenticators: add an offline: section"
+            )
+    elif not asking and len(listeners) == len(sections) and not top.given("portal"):
+        top.section("offline").warn_whole("has no effect: no listener has fail_mode offline")
 
 
 def _warn_about_unused(sections: Mapping[str, Section], used: set[str]) -> None:

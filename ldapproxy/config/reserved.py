@@ -1,4 +1,4 @@
-"""Keys and values whose meaning is fixed, and which are not built yet.
+"""Keys whose meaning is fixed, and which are not built yet.
 
 Owns the table. Whoever builds a feature deletes its rows here. It must not know what the features do.
 
@@ -24,7 +24,6 @@ Reserved = dict[str, Off | type[Never]]
 NOTHING: Reserved = {}
 
 DOCUMENT: Reserved = {
-    "offline": Never,
     "portal": Never,
 }
 DIRECTORY: Reserved = {
@@ -34,7 +33,6 @@ DIRECTORY: Reserved = {
 LISTENER: Reserved = {
     "username_rewrite": [],
 }
-FAIL_MODES = frozenset({"offline"})
 
 
 def says(node: Node, off: Off | type[Never]) -> bool:

@@ -17,14 +17,26 @@ from ldapproxy.secret import Secret
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-def secret(section: Section, key: str, surroundings: Surroundings) -> Secret | None:
-    """The secret `key` of the section; None only after an error was reported."""
+def given_sources(section: Section, key: str) -> list[str]:
+    """Which of `x`, `x_file` and `x_env` the section has for the secret `key`."""
+    return [source for source in (key, f"{key}_file", f"{key}_env") if section.given(source)]
+
+
+def secret(section: Section, key: str, surroundings: Surroundings, *, one_line: bool = True) -> Secret | None:
+    """The secret `key` of the section; None only after an error was reported.
+
+    Args:
+        section: the section.
+        key: the secret's key, without `_file` or `_env`.
+        surroundings: for files and the environment.
+        one_line: False lets a file hold several lines.
+    """
     sources: dict[str, Parser[Secret]] = {
         key: lambda node: _inline(node, surroundings),
-        f"{key}_file": lambda node: _from_file(node, surroundings),
+        f"{key}_file": lambda node: _from_file(node, surroundings, one_line=one_line),
         f"{key}_env": lambda node: _from_environment(node, surroundings),
     }
-    given = [source for source in sources if section.given(source)]
+    given = given_sources(section, key)
     ways = f"{key}, {key}_file or {key}_env"
     if not given:
         section.missing(key, f"give one of {ways}")
@@ -45,9 +57,11 @@ def _inline(node: Node, surroundings: Surroundings) -> Secret:
     return Secret(value)
 
 
-def _from_file(node: Node, surroundings: Surroundings) -> Secret:
+def _from_file(node: Node, surroundings: Surroundings, *, one_line: bool) -> Secret:
     where, content = files.content(node, surroundings)
     files.warn_if_exposed(node, where, surroundings)
+    if not one_line:
+        return Secret(content)
     # Editors and `echo` end a file with a line break that is not part of the secret.
     value = content.removesuffix(b"\n").removesuffix(b"\r")
     if b"\n" in value or b"\0" in value:

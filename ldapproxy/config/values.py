@@ -124,15 +124,13 @@ def _within(node: Node, value: N, minimum: N, maximum: N, because: str, show: Ca
     raise Invalid.at(node, f"must be {bound}: {because}")
 
 
-def choice(members: Iterable[E], reserved: frozenset[str] = frozenset()) -> Parser[E]:
-    """One of the members of an enum, by its value. Those in `reserved` are known, and not built yet."""
-    by_value = {str(member.value): member for member in members if member.value not in reserved}
+def choice(members: Iterable[E]) -> Parser[E]:
+    """One of the members of an enum, by its value."""
+    by_value = {str(member.value): member for member in members}
 
     def parse(node: Node) -> E:
         known = list(by_value)
         value = scalar(node, _either(known)).text
-        if value in reserved:
-            raise Invalid.at(node, f"{value} is not available yet; use {_either(known)}")
         if value not in known:
             raise Invalid.at(node, f"must be {_either(known)}{did_you_mean(value, known)}")
         return by_value[value]

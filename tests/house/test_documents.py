@@ -101,10 +101,8 @@ def test_links_between_the_documents_lead_somewhere() -> None:
 
 
 def test_the_readme_names_all_that_is_not_available_yet() -> None:
-    said = set(re.findall(r"`([a-z_]+)(?:: offline)?`", section("Not available yet")))
-    keys = {*reserved.DOCUMENT, *reserved.DIRECTORY, *reserved.LISTENER}
-    assert said - {"fail_mode"} == keys
-    assert ("`fail_mode: offline`" in README) == ("offline" in reserved.FAIL_MODES)
+    said = set(re.findall(r"`([a-z_]+)`", section("Not available yet")))
+    assert said == {*reserved.DOCUMENT, *reserved.DIRECTORY, *reserved.LISTENER}
 
 
 def test_the_changelog_has_an_entry_for_this_version() -> None:

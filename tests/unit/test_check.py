@@ -12,6 +12,7 @@ import pytest
 
 from ldapproxy import check
 from ldapproxy.check import Report, Result, Row
+from ldapproxy.offline.administration import open_administration
 from tests.support.certificates import Authority
 from tests.support.example_directory import SERVICE, SUFFIX
 from tests.support.simulator import SimulatorProcess
@@ -184,3 +185,59 @@ def test_the_table_has_columns() -> None:
     )
     assert not report.is_good
     assert Report((Row(Result.WARNING, "a", "b", "c"),)).is_good
+
+
+def store_row(sample: Sample) -> Row:
+    sample.directory["urls"] = ["ldap://127.0.0.1:1"]  # not what this is about
+    sample.duo["api_host"] = "127.0.0.1:1"
+    return rows(sample)["offline", "store"]
+
+
+def test_a_store_that_works(sample: Sample) -> None:
+    sample.add_offline()
+    settings = sample.load().offline
+    assert settings is not None
+    administration = open_administration(settings)
+    administration.new_recovery_codes("id-1", "alice")
+    administration.enroll_totp("id-1", "alice", "phone")
+    row = store_row(sample)
+    assert row.result is Result.OK
+    assert row.detail == "it can be used; accounts: 1, authenticators: 2"
+    (sample.folder / "offline.db").chmod(0o644)
+    row = store_row(sample)
+    assert row.result is Result.WARNING
+    assert "can be read or written by others" in row.detail
+
+
+def test_a_store_that_is_not_there_yet_is_not_made(sample: Sample) -> None:
+    sample.add_offline()
+    row = store_row(sample)
+    assert row.result is Result.WARNING
+    assert row.detail == f"there is no {sample.folder}/offline.db yet; its first user makes it"
+    assert not (sample.folder / "offline.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("store", "detail"),
+    [
+        ("sqlite:///./missing/offline.db", "is missing, and so is its folder; make "),
+        ("sqlite:///./vpn.pem", "is damaged, or no SQLite file at all"),
+        ("postgresql://x@127.0.0.1:1/x?sslmode=disable", "the offline store "),
+    ],
+)
+def test_a_store_that_cannot_be_used_fails(sample: Sample, store: str, detail: str) -> None:
+    sample.add_offline(store=store)
+    row = store_row(sample)
+    assert row.result is Result.FAILED
+    assert detail in row.detail
+
+
+def test_a_store_with_other_keys_fails(sample: Sample) -> None:
+    sample.add_offline()
+    settings = sample.load().offline
+    assert settings is not None
+    open_administration(settings).accounts()
+    sample.add_offline()  # a new key
+    row = store_row(sample)
+    assert row.result is Result.FAILED
+    assert "none of the encryption keys fits" in row.detail

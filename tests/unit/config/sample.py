@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from cryptography.fernet import Fernet
 
 from ldapproxy.config import document
 from ldapproxy.config.configuration import Configuration
@@ -82,6 +83,17 @@ class Sample:
     def listener(self) -> dict[str, Any]:
         """The section of listener `vpn`."""
         return self.document["listeners"]["vpn"]  # type: ignore[no-any-return]
+
+    def add_offline(self, **keys: Any) -> dict[str, Any]:
+        """Adds `offline:`, and fail mode offline to the listener; returns the section."""
+        self.write("offline-keys", Fernet.generate_key() + b"\n")
+        self.listener["fail_mode"] = "offline"
+        self.document["offline"] = {
+            "store": f"sqlite:///{self.folder}/offline.db",
+            "encryption_key_file": "offline-keys",
+            **keys,
+        }
+        return self.document["offline"]  # type: ignore[no-any-return]
 
     def write(self, name: str, content: bytes, mode: int = 0o600) -> None:
         """Writes a file into the folder."""

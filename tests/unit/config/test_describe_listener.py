@@ -12,6 +12,7 @@ from ldapproxy.auth.fail_mode import Decision, decide
 from ldapproxy.auth.outcomes import FailMode, SecondFactorOutcome
 from ldapproxy.config.describe_listener import describe_listener
 from ldapproxy.net.settings import ListenerSettings
+from ldapproxy.offline.settings import OfflineSettings
 from tests.unit.config.sample import Sample
 
 TLS = {"certificate_file": "vpn.pem", "private_key_file": "vpn.key"}
@@ -26,7 +27,8 @@ def described(sample: Sample, **keys: Any) -> str:
 
 def text_of(listener: ListenerSettings, sample: Sample) -> str:
     configuration = sample.load()
-    text = describe_listener(listener, configuration.directories[0], configuration.duo[0])
+    offline = OfflineSettings("sqlite:///offline.db", (), max_logins=10, max_age=604_800.0)
+    text = describe_listener(listener, configuration.directories[0], configuration.duo[0], offline)
     return re.sub(r"\s+", " ", text)
 
 

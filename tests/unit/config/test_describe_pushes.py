@@ -12,7 +12,6 @@ from ldapproxy.config.paragraphs import render
 from tests.unit.config.sample import Sample
 
 SHARED = {"dn": "uid=operations,ou=people,dc=example,dc=com", "push": "all"}
-THE_SAME = "the same login (person, client address and all that was typed)"
 OFF = {"pushes": 0, "pause_after_denial": "0s", "pause_after_fraud": "0s"}
 
 
@@ -24,9 +23,9 @@ def described(sample: Sample, **keys: Any) -> str:
 
 def test_the_defaults(sample: Sample) -> None:
     assert described(sample).removeprefix("Listener -------- ") == (
-        f"Retries While a login waits for Duo, {THE_SAME} waits with it, and Duo is not asked again. "
-        "An approval that comes after the client has left lets it in once, "
-        f"when it tries {THE_SAME} within 60s. "
+        "Retries While a login waits for Duo, the same login (person, client address and all that was typed) "
+        "waits with it, and Duo is not asked again. "
+        "An approval that comes after the client has left lets the same login in, once, within 60s. "
         "Remembered Never: each login needs a second factor of its own. "
         "Push limits 6 pushes or calls that are not approved in 10m, then no more. "
         "None for 60s after one that was denied or not answered, and for 30m after one that was reported as "
@@ -38,7 +37,7 @@ def test_the_defaults(sample: Sample) -> None:
     ("keys", "sentence"),
     [
         ({"single_flight": False}, "Each login asks Duo, also while the same one still waits."),
-        ({"late_approval": "5m"}, "typed) within 5m."),
+        ({"late_approval": "5m"}, "lets the same login in, once, within 5m."),
         ({"late_approval": "0s"}, "When the client leaves, its push ends, and an approval that still comes"),
         ({"answer_before": "7s"}, "After 7s a login is answered busy, while its push goes on for the next"),
         ({"remember": {"for": "8h"}}, "What Duo has allowed is enough for 8h, for the same person,"),

@@ -26,7 +26,7 @@ fail_mode factors delimiter bind_timeout anonymous allow_password_compare userna
 answer_before exempt require_group networks extended_operations single_flight late_approval remember
 push_limits shared_accounts search_after_bind client_is_user password_attributes limits connections
 connections_per_client pending_binds outstanding buffered message_size idle_timeout
-handshake_timeout failed_binds admin log level audit
+handshake_timeout failed_binds offline store encryption_key_file max_logins max_age admin log level audit
 """
 CONF = Path(__file__).parents[3] / "conf"
 GOLDEN = Path(__file__).parent / "golden"
@@ -35,11 +35,12 @@ GOLDEN = Path(__file__).parent / "golden"
 @pytest.mark.parametrize("name", ["minimal.yml", "full.yml"])
 def test_the_examples_load(sample: Sample, name: str) -> None:
     text = (CONF / name).read_text()
+    sample.add_offline()
     for mounted, file in {
         "/run/secrets/directory": "directory-password",
         "/run/secrets/duo": "duo-key",
+        "/run/secrets/offline": "offline-keys",
     }.items():
-        assert mounted in text
         text = text.replace(mounted, str(sample.folder / file))
     sample.copy(sample.authority.ca_file, "corp-ca.pem")
     sample.write(name, text.encode())
@@ -53,7 +54,11 @@ def test_the_full_example_shows_the_defaults(sample: Sample) -> None:
     full = yaml.safe_load((CONF / "full.yml").read_text())
     minimal = yaml.safe_load((CONF / "minimal.yml").read_text())
     sample.copy(sample.authority.ca_file, "corp-ca.pem")
+    sample.add_offline()
+    minimal["listeners"]["console"] = full["listeners"]["console"]
+    minimal["offline"] = {}
     for document in (full, minimal):
+        document["offline"]["encryption_key_file"] = "offline-keys"
         document["directories"]["corp"]["service_account"]["password_file"] = "directory-password"
         document["duo"]["prod"]["secret_key_file"] = "duo-key"
         document["listeners"]["vpn"]["url"] = "ldap://0.0.0.0:389"

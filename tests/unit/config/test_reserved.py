@@ -58,17 +58,10 @@ def test_a_listener_cannot_have_a_later_feature(sample: Sample) -> None:
     assert sample.problems() == [f"listeners.vpn.username_rewrite: {NOT_YET}"]
 
 
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [
-        ("offline", {"store": "sqlite:///offline.db"}),
-        ("offline", None),
-        ("portal", {"url": "https://0.0.0.0:8443", "listener": "vpn"}),
-    ],
-)
-def test_offline_and_portal_are_not_there_yet(sample: Sample, key: str, value: Any) -> None:
-    sample.document[key] = value
-    assert sample.problems() == [f"{key}: {NOT_YET}"]
+@pytest.mark.parametrize("value", [{"url": "https://0.0.0.0:8443", "listener": "vpn"}, None])
+def test_the_portal_is_not_there_yet(sample: Sample, value: Any) -> None:
+    sample.document["portal"] = value
+    assert sample.problems() == [f"portal: {NOT_YET}"]
 
 
 def test_a_directory_cannot_look_for_bare_or_explicit_names_yet(sample: Sample) -> None:
@@ -80,8 +73,3 @@ def test_a_directory_cannot_look_for_bare_or_explicit_names_yet(sample: Sample) 
         f"directories.corp.username_search: {NOT_YET}",
         f"directories.corp.upn_attribute: {NOT_YET}",
     ]
-
-
-def test_fail_mode_offline_is_not_there_yet(sample: Sample) -> None:
-    sample.listener["fail_mode"] = "offline"
-    assert sample.problems() == ["listeners.vpn.fail_mode: offline is not available yet; use closed or open"]

@@ -8,7 +8,7 @@ import pytest
 
 from ldapproxy.config.files import Surroundings
 from ldapproxy.config.problems import Report
-from ldapproxy.config.secret_sources import secret
+from ldapproxy.config.secret_sources import given_sources, secret
 from ldapproxy.config.sections import Section
 from ldapproxy.secret import Secret
 from tests.unit.config.sample import mapping
@@ -17,7 +17,7 @@ from tests.unit.config.sample import mapping
 class Reading:
     """What is read from a map with a secret."""
 
-    def __init__(self, text: str, folder: Path, *, is_exposed: bool = False) -> None:
+    def __init__(self, text: str, folder: Path, *, is_exposed: bool = False, one_line: bool = True) -> None:
         environment = {
             "SECRET": "hunter2 ",
             "EMPTY": "",
@@ -25,7 +25,8 @@ class Reading:
         }
         report = Report()
         section = Section(mapping(text), report)
-        self.secret = secret(section, "password", Surroundings(folder, environment, report, is_exposed))
+        surroundings = Surroundings(folder, environment, report, is_exposed)
+        self.secret = secret(section, "password", surroundings, one_line=one_line)
         section.finish()
         self.errors = [str(problem) for problem in report.errors]
         self.warnings = [str(problem) for problem in report.warnings]
@@ -92,6 +93,22 @@ def test_what_is_no_secret(tmp_path: Path, text: str, error: str) -> None:
     reading = Reading(text, tmp_path)
     assert error in "\n".join(reading.errors)
     assert "hunter" not in "\n".join(reading.errors)
+
+
+def test_a_file_may_hold_several_lines_where_they_are_wanted(tmp_path: Path) -> None:
+    (tmp_path / "lines").write_bytes(b"hunter2\nhunter3\n")
+    (tmp_path / "lines").chmod(0o644)
+    reading = Reading("password_file: lines", tmp_path, one_line=False)
+    assert reading.secret == Secret("hunter2\nhunter3\n")
+    assert len(reading.warnings) == 1
+    assert Reading("password_env: SECRET", tmp_path, one_line=False).secret == Secret("hunter2 ")
+
+
+def test_which_sources_are_given() -> None:
+    section = Section(mapping("a_env: x\na_file: y\nb: z"), Report())
+    assert given_sources(section, "a") == ["a_file", "a_env"]
+    assert given_sources(section, "b") == ["b"]
+    assert given_sources(section, "c") == []
 
 
 def test_a_file_that_others_can_read_is_a_warning(tmp_path: Path) -> None:
