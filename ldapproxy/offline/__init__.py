@@ -16,6 +16,7 @@ database          transactions, and the one table of everything that can go wron
 accounts          rows become states of the pure floor, and back
 renewals          online logins that the store has not heard of yet
 store             for logins: verify a code, hear of online logins; asyncio
+room              what an account has room for: labels, how many authenticators
 overview          lists of accounts and authenticators
 rotation          encrypts everything anew with the first key
 administration    for the portal and the command line: enrol, confirm, list, revoke, import; blocking

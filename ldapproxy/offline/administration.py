@@ -38,6 +38,7 @@ from ldapproxy.offline.authenticators import (
 )
 from ldapproxy.offline.codes import NEW_SECRET, RECOVERY_DIGITS, TotpKey, recovery_digest
 from ldapproxy.offline.database import Database
+from ldapproxy.offline.room import clean_label, make_room
 from ldapproxy.offline.schema import AUTHENTICATORS
 from ldapproxy.offline.settings import OfflineSettings
 from ldapproxy.offline.vault import Vault
@@ -53,15 +54,8 @@ RECOVERY_LABEL = "recovery codes"
 SHEET = 10
 """Codes on a sheet of recovery codes: some outages' worth, and still short enough to be kept with care."""
 
-LONGEST_LABEL = 64
-"""Characters: it must fit a line of the portal and of the audit log."""
-
-MOST_AUTHENTICATORS = 100
-"""Of one account: more people than share one. With each, a guess has three more codes in a million to hit."""
-
-UNCONFIRMED_KEPT = 86_400.0
-"""Seconds: an administrator may hand the QR code over today and get the code tomorrow. Then it begins
-anew."""
+IMPORTED_WITHIN = 60.0
+"""Seconds for all tokens of a file together: some statements for each, on a server that may be far away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +105,12 @@ class Administration:
         Raises:
             EnrolmentRefusedError: the label cannot be used, or the account has too many authenticators.
         """
-        label = _clean(label)
+        label = clean_label(label)
         key = TotpKey(Secret(secrets.token_bytes(NEW_SECRET)))
         now = self._clock()
         with self._database.write() as connection:
             accounts.add(connection, identity, account_name, now)
-            _make_room(connection, identity, label, now)
+            make_room(connection, identity, label, now)
             added = Authenticator(_new_id(), label, Totp(key), is_confirmed=False)
             accounts.add_authenticator(connection, identity, added, self._database.vault, now)
         _log.info("offline authenticator %r of %s: added, not confirmed yet", label, identity)
@@ -164,7 +158,7 @@ class Administration:
         Raises:
             EnrolmentRefusedError: the label cannot be used, or the account has too many authenticators.
         """
-        label = _clean(label)
+        label = clean_label(label)
         codes = _new_codes()
         key = Secret(secrets.token_bytes(32))
         sheet = RecoverySheet(key, frozenset(recovery_digest(key, code) for code in codes))
@@ -174,7 +168,7 @@ class Administration:
             earlier = _row(connection, identity, label)
             if earlier is not None and earlier.kind == AuthenticatorKind.RECOVERY_CODES.value:
                 accounts.remove_authenticator(connection, earlier.id)
-            _make_room(connection, identity, label, now)
+            make_room(connection, identity, label, now)
             added = Authenticator(_new_id(), label, sheet)
             accounts.add_authenticator(connection, identity, added, self._database.vault, now)
         _log.info("offline authenticator %r of %s: new recovery codes", label, identity)
@@ -187,12 +181,12 @@ class Administration:
             EnrolmentRefusedError: a label cannot be used, or an account has too many authenticators.
         """
         now = self._clock()
-        with self._database.write() as connection:
+        with self._database.write(patience=IMPORTED_WITHIN) as connection:
             for token in sorted(tokens, key=lambda each: each.identity):  # locks never cross
-                label = _clean(token.label)
+                label = clean_label(token.label)
                 accounts.add(connection, token.identity, token.account_name, now)
                 try:
-                    _make_room(connection, token.identity, label, now)
+                    make_room(connection, token.identity, label, now)
                 except EnrolmentRefusedError as error:
                     raise EnrolmentRefusedError(f"{token.account_name}: {error}") from None
                 added = Authenticator(_new_id(), label, Totp(token.key))
@@ -250,10 +244,10 @@ class Administration:
     def reencrypt(self) -> int:
         """Encrypts every secret with the first key, and returns how many there were.
 
-        Afterwards the other keys may be removed, in every proxy that shares the store.
+        Afterwards the other keys may be removed, in every proxy that shares the store. When it fails
+        half-way, all keys are still needed; call it again.
         """
-        with self._database.write() as connection:
-            count = rotation.reencrypt(connection, self._database.vault)
+        count = rotation.reencrypt(self._database)
         _log.info("encrypted %d offline secrets with the first key", count)
         return count
 
@@ -266,34 +260,6 @@ def open_administration(settings: OfflineSettings, clock: Callable[[], float] = 
     """
     database = Database(parse(settings.store), Vault(settings.encryption_keys))
     return Administration(database, Limits(settings.max_logins, settings.max_age), clock)
-
-
-def _clean(label: str) -> str:
-    label = label.strip()
-    if not 1 <= len(label) <= LONGEST_LABEL or not label.isprintable():
-        raise EnrolmentRefusedError(
-            f"the label must have 1 to {LONGEST_LABEL} printable characters; choose another one"
-        )
-    return label
-
-
-def _make_room(connection: Connection, identity: str, label: str, now: float) -> None:
-    """Removes what was never confirmed and is old, or in the way; refuses what does not fit then."""
-    rows = connection.execute(select(AUTHENTICATORS).where(AUTHENTICATORS.c.identity == identity)).all()
-    kept = []
-    for row in rows:
-        if row.confirmed is None and (row.label == label or now - row.created > UNCONFIRMED_KEPT):
-            accounts.remove_authenticator(connection, row.id)
-        else:
-            kept.append(row)
-    if any(row.label == label for row in kept):
-        raise EnrolmentRefusedError(
-            f"there is an authenticator {label!r} already; choose another label, or remove that one first"
-        )
-    if len(kept) >= MOST_AUTHENTICATORS:
-        raise EnrolmentRefusedError(
-            f"the account has {MOST_AUTHENTICATORS} authenticators, which is the most; remove one first"
-        )
 
 
 def _row(connection: Connection, identity: str, label: str) -> Row[Any] | None:

@@ -11,7 +11,7 @@ restarted.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from sqlalchemy import Connection, insert, select
@@ -20,9 +20,8 @@ from sqlalchemy.exc import DBAPIError
 from ldapproxy.auth.enrolment import StoreUnavailableError
 from ldapproxy.offline import migrations
 from ldapproxy.offline.accounts import DamagedRowError
-from ldapproxy.offline.place import WRITES, Place
-from ldapproxy.offline.rotation import KEY_CHECK
-from ldapproxy.offline.schema import FACTS
+from ldapproxy.offline.place import PATIENCE, WRITES, Place
+from ldapproxy.offline.schema import FACTS, KEY_CHECK
 from ldapproxy.offline.vault import UnreadableSecretError, Vault
 from ldapproxy.secret import Secret
 
@@ -31,6 +30,9 @@ _KEY_CHECK_CONTENT = Secret("these keys fit")
 _PREPARED_WITHIN = 5.0
 """Seconds to wait while another thread looks at the store. Longer than it takes to find a server
 unreachable."""
+
+MIGRATED_WITHIN = 60.0
+"""Seconds for the steps to today's version: once in a while, and some may rewrite every row."""
 
 
 class Database:
@@ -56,19 +58,22 @@ class Database:
             StoreUnavailableError: it cannot be used now.
         """
         self._prepare()
-        with self._failures(), self._transaction(writes=False) as connection:
+        with self._failures(), self._transaction({WRITES: False}) as connection:
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, patience: float | None = None) -> Iterator[Connection]:
         """A transaction that writes: all of it or nothing. It is over when the block is.
+
+        Args:
+            patience: seconds that it may take; None means a few, as those of a login.
 
         Raises:
             StoreUnavailableError: it cannot be used now. If that comes at the very end, nobody can say
                 whether the transaction was kept.
         """
         self._prepare()
-        with self._failures(), self._transaction(writes=True) as connection:
+        with self._failures(), self._transaction({WRITES: True, PATIENCE: patience}) as connection:
             yield connection
 
     def warnings(self) -> tuple[str, ...]:
@@ -76,9 +81,9 @@ class Database:
         return self._place.warnings()
 
     @contextmanager
-    def _transaction(self, writes: bool) -> Iterator[Connection]:
+    def _transaction(self, options: Mapping[str, object]) -> Iterator[Connection]:
         with self._place.connections.connect() as opened:
-            connection = opened.execution_options(**{WRITES: writes})
+            connection = opened.execution_options(**options)
             with self._place.bounded(connection), connection.begin():
                 yield connection
 
@@ -121,7 +126,7 @@ class Database:
         # Once it was there, nothing is made anew: an empty store in place of a lost one would look well.
         may_create = not self._was_in_order
         self._place.prepare(may_create)
-        with self._transaction(writes=False) as connection:
+        with self._transaction({WRITES: False}) as connection:
             present = migrations.version(connection)
             migrations.check_known(present)
             if present == len(migrations.STEPS):
@@ -129,7 +134,7 @@ class Database:
                 return
         if not may_create:
             raise StoreUnavailableError("has lost its tables; restore it from a backup")
-        with self._transaction(writes=True) as connection:
+        with self._transaction({WRITES: True, PATIENCE: MIGRATED_WITHIN}) as connection:
             migrations.migrate(connection)
             self._leave_key_check(connection)
             self._check_keys(connection)

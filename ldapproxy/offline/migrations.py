@@ -15,7 +15,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, inspect, select, text, update
 
 from ldapproxy.auth.enrolment import StoreUnavailableError
-from ldapproxy.offline.schema import FACTS
+from ldapproxy.offline.schema import FACTS, VERSION
 
 STEPS: tuple[tuple[str, ...], ...] = (
     (
@@ -69,7 +69,7 @@ def version(connection: Connection) -> int:
     """
     if not inspect(connection).has_table(FACTS.name):
         return 0
-    value = connection.scalar(select(FACTS.c.value).where(FACTS.c.name == "schema"))
+    value = connection.scalar(select(FACTS.c.value).where(FACTS.c.name == VERSION))
     if value is None or not value.isdecimal():
         raise StoreUnavailableError("does not say which version it has; restore it from a backup")
     return int(value)
@@ -94,7 +94,7 @@ def migrate(connection: Connection, steps: tuple[tuple[str, ...], ...] = STEPS) 
         for statement in step:
             connection.exec_driver_sql(statement)
     if present < len(steps):
-        connection.execute(update(FACTS).where(FACTS.c.name == "schema").values(value=str(len(steps))))
+        connection.execute(update(FACTS).where(FACTS.c.name == VERSION).values(value=str(len(steps))))
 
 
 def check_known(present: int, latest: int = len(STEPS)) -> None:

@@ -13,6 +13,9 @@ from sqlalchemy import Connection, Engine
 WRITES = "ldapproxy_writes"
 """Execution option of a connection whose transaction is going to write."""
 
+PATIENCE = "ldapproxy_patience"
+"""Execution option: seconds that its transaction may take, when it is more than a place's own limit."""
+
 
 class Place(Protocol):
     """One place for a store, and its ways of failing. Safe across threads."""

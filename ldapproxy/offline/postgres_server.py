@@ -22,6 +22,7 @@ from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
 from ldapproxy.auth.enrolment import StoreUnavailableError
+from ldapproxy.offline.place import PATIENCE as OF_TRANSACTION
 
 CONNECT_TIMEOUT = 3
 """Whole seconds, libpq's unit, until a connection is up, login included."""
@@ -57,7 +58,6 @@ class PostgresServer:
     @cached_property
     def connections(self) -> Engine:
         """Connects anew each time."""
-        milliseconds = int(self.patience * 1000)
         connections = create_engine(
             self.url,
             poolclass=NullPool,
@@ -67,7 +67,7 @@ class PostgresServer:
             isolation_level="READ COMMITTED",
             connect_args={
                 "connect_timeout": CONNECT_TIMEOUT,
-                "tcp_user_timeout": milliseconds,
+                "tcp_user_timeout": int(self.patience * 1000),
                 **_KEEPALIVE,
                 "application_name": "ldapproxy",
                 "prepare_threshold": None,  # PgBouncer, in its transaction mode, knows no prepared statements
@@ -77,6 +77,7 @@ class PostgresServer:
 
         @event.listens_for(connections, "begin")
         def begin(connection: Connection) -> None:
+            milliseconds = int(self._patience(connection) * 1000)
             connection.exec_driver_sql(
                 # Sent with each transaction, since PgBouncer refuses them when a connection starts.
                 f"SET LOCAL statement_timeout = {milliseconds};"
@@ -106,7 +107,7 @@ class PostgresServer:
         # libpq waits for a silent server without end. A descriptor of our own: libpq's may be closed
         # meanwhile, and its number be somebody else's by then.
         with socket.socket(fileno=socket.dup(dialled.fileno())) as line:
-            timer = threading.Timer(self.patience + HANG_UP_AFTER, hang_up)
+            timer = threading.Timer(self._patience(connection) + HANG_UP_AFTER, hang_up)
             timer.daemon = True
             timer.start()
             try:
@@ -131,6 +132,10 @@ class PostgresServer:
         if self.url.query.get("sslmode") == "disable" and not all(map(is_local, hosts(self.url))):
             return (f"{self.shown} is reached in clear text; use sslmode=verify-full",)
         return ()
+
+    def _patience(self, connection: Connection) -> float:
+        given = connection.get_execution_options().get(OF_TRANSACTION)
+        return self.patience if given is None else float(given)
 
 
 def hosts(url: URL) -> list[str]:

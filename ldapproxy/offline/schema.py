@@ -12,10 +12,16 @@ from sqlalchemy import BigInteger, Column, Double, ForeignKey, MetaData, Table, 
 
 METADATA = MetaData()
 
+VERSION = "schema"
+"""The fact that says which version the tables have."""
+
+KEY_CHECK = "key_check"
+"""The fact that shows whether the keys of a process are those of the store."""
+
 FACTS = Table(
     "offline_store",
     METADATA,
-    Column("name", Text, primary_key=True),  # "schema": the version. "key_check": shows whether the keys fit
+    Column("name", Text, primary_key=True),
     Column("value", Text, nullable=False),
 )
 

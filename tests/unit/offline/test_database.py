@@ -89,8 +89,7 @@ def test_other_keys_are_noticed_before_anything_is_written_with_them(store_url: 
 def test_after_rotation_the_old_key_is_of_no_use(store_url: str) -> None:
     old, both = opened(store_url), opened(store_url, OTHER, *KEYS)
     add_alice(old)
-    with both.write() as connection:
-        reencrypt(connection, both.vault)
+    reencrypt(both)
     assert knows_alice(opened(store_url, OTHER))
     with pytest.raises(StoreUnavailableError, match="what these encryption keys cannot read"):
         add_alice(opened(store_url))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import make_url
 
-from ldapproxy.offline.place import WRITES, Place
+from ldapproxy.offline.place import PATIENCE, WRITES, Place
 from ldapproxy.offline.postgres_server import PostgresServer
 from ldapproxy.offline.sqlite_file import SqliteFile
 
@@ -18,5 +18,5 @@ def test_both_places_keep_to_the_protocol() -> None:
     assert all(place.connections.dialect.name in place.connections.url.drivername for place in places)
 
 
-def test_the_option_is_ours() -> None:
-    assert WRITES.startswith("ldapproxy_")
+def test_the_options_are_ours() -> None:
+    assert all(name.startswith("ldapproxy_") for name in (WRITES, PATIENCE))

@@ -150,6 +150,15 @@ def test_what_is_written_is_on_the_disk_whatever_the_servers_default_is(postgres
         assert connection.scalar(text("SHOW statement_timeout")) == "1s"
 
 
+def test_a_transaction_that_may_take_longer(postgres: Postgres) -> None:
+    database = opened(postgres.new_database())
+    with database.write(patience=30.0) as connection:
+        assert connection.scalar(text("SHOW statement_timeout")) == "30s"
+        connection.execute(text(f"SELECT pg_sleep({PATIENCE + HANG_UP_AFTER + 0.2})"))
+    with database.write() as connection:
+        assert connection.scalar(text("SHOW statement_timeout")) == "1s"
+
+
 def test_no_connection_is_kept(postgres: Postgres) -> None:
     url = postgres.new_database()
     use(opened(url))

@@ -7,7 +7,7 @@ from cryptography.fernet import Fernet
 from sqlalchemy import text
 
 from ldapproxy.auth.enrolment import StoreUnavailableError
-from ldapproxy.offline import accounts
+from ldapproxy.offline import accounts, rotation
 from ldapproxy.offline.address import parse
 from ldapproxy.offline.authenticators import Authenticator, RecoverySheet, Totp
 from ldapproxy.offline.codes import TotpKey
@@ -39,8 +39,7 @@ def with_people(store_url: str) -> Database:
 def test_afterwards_the_first_key_is_enough(store_url: str) -> None:
     with_people(store_url)
     both = Database(parse(store_url), Vault([NEW, OLD]))
-    with both.write() as connection:
-        assert reencrypt(connection, both.vault) == 3
+    assert reencrypt(both) == 3
     new = Database(parse(store_url), Vault([NEW]))
     with new.read() as connection:
         for identity, authenticators in ((ALICE, OF_ALICE), (BOB, OF_BOB)):
@@ -49,17 +48,26 @@ def test_afterwards_the_first_key_is_enough(store_url: str) -> None:
             assert account.authenticators == authenticators
 
 
-def test_a_secret_that_cannot_be_read_stops_it_before_anything_has_changed(store_url: str) -> None:
+def test_in_several_transactions(store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rotation, "BATCH", 2)
+    test_afterwards_the_first_key_is_enough(store_url)
+
+
+def test_a_secret_that_cannot_be_read_stops_it_and_the_old_key_is_still_needed(store_url: str) -> None:
     database = with_people(store_url)
     with database.write() as connection:
         connection.execute(text("UPDATE offline_authenticators SET secret = 'x' WHERE id = '3'"))
     both = Database(parse(store_url), Vault([NEW, OLD]))
-
-    def rotate() -> None:
-        with both.write() as connection:
-            reencrypt(connection, both.vault)
-
     with pytest.raises(StoreUnavailableError, match="none of the encryption keys fits"):
-        rotate()
-    with database.read() as connection:
-        assert accounts.load(connection, ALICE, database.vault, with_lock=False) is not None
+        reencrypt(both)
+    for keys in ([OLD], [NEW, OLD]):
+        still = Database(parse(store_url), Vault(keys))
+        with still.read() as connection:
+            assert accounts.load(connection, ALICE, still.vault, with_lock=False) is not None
+
+
+def test_an_empty_store(store_url: str) -> None:
+    assert reencrypt(Database(parse(store_url), Vault([OLD]))) == 0
+    assert reencrypt(Database(parse(store_url), Vault([NEW, OLD]))) == 0
+    with Database(parse(store_url), Vault([NEW])).read():
+        pass
