@@ -157,9 +157,8 @@ def _offline(settings: OfflineSettings) -> list[Row]:
     place = address.parse(settings.store)
     if isinstance(place, SqliteFile) and place.path.parent.is_dir() and not place.path.exists():
         # To look would be to make it, and it would belong to whoever looks.
-        return [
-            Row(Result.WARNING, part, what, f"there is no {place.path} yet; the proxy makes an empty one")
-        ]
+        detail = f"there is no {place.path} yet; it is made when it is first used"
+        return [Row(Result.WARNING, part, what, detail)]
     try:
         accounts = open_administration(settings).accounts()
     except StoreUnavailableError as error:

@@ -213,7 +213,7 @@ def test_a_store_that_is_not_there_yet_is_not_made(sample: Sample) -> None:
     sample.add_offline()
     row = store_row(sample)
     assert row.result is Result.WARNING
-    assert row.detail == f"there is no {sample.folder}/offline.db yet; its first user makes it"
+    assert row.detail == f"there is no {sample.folder}/offline.db yet; it is made when it is first used"
     assert not (sample.folder / "offline.db").exists()
 
 
