@@ -61,7 +61,7 @@ async def next_session_uses(world: World, peer: Wire) -> bool:
 
 def test_a_session_left_in_order_passes_its_connection_on(on_reactor: OnReactor) -> None:
     async def scenario() -> None:
-        async with World() as world:
+        async with World(pooled=True) as world:
             peer = await left_in_order(world)
             await peer.send(bind_response(await anonymous_bind_at(peer)))
             await until(lambda: world.idle == 1)
@@ -72,7 +72,7 @@ def test_a_session_left_in_order_passes_its_connection_on(on_reactor: OnReactor)
 
 def test_also_when_the_client_just_closes(on_reactor: OnReactor) -> None:
     async def scenario() -> None:
-        async with World() as world:
+        async with World(pooled=True) as world:
             client = await world.client()
             peer = await world.bound(client)
             await client.send(search(2), extended(3, WHO_AM_I))
@@ -139,7 +139,7 @@ def test_any_doubt_closes_it(
     on_reactor: OnReactor, doubt: Callable[[World, Wire, Wire], Awaitable[None]]
 ) -> None:
     async def scenario() -> None:
-        async with World() as world:
+        async with World(pooled=True) as world:
             client = await world.client()
             peer = await world.bound(client)
             await doubt(world, client, peer)
@@ -177,7 +177,7 @@ def test_any_doubt_closes_it(
 )
 def test_without_a_clean_success_it_is_closed(on_reactor: OnReactor, answer: Callable[[int], bytes]) -> None:
     async def scenario() -> None:
-        async with World() as world:
+        async with World(pooled=True) as world:
             peer = await left_in_order(world)
             await peer.send(answer(await anonymous_bind_at(peer)))
             await peer.rest()
@@ -188,7 +188,7 @@ def test_without_a_clean_success_it_is_closed(on_reactor: OnReactor, answer: Cal
 
 def test_a_directory_that_does_not_answer_is_not_waited_for(on_reactor: OnReactor) -> None:
     async def scenario() -> None:
-        async with World(upstream={"response_timeout": 0.1}) as world:
+        async with World(upstream={"response_timeout": 0.1}, pooled=True) as world:
             peer = await left_in_order(world)
             await anonymous_bind_at(peer)
             await peer.rest()
@@ -199,7 +199,7 @@ def test_a_directory_that_does_not_answer_is_not_waited_for(on_reactor: OnReacto
 @pytest.mark.parametrize("said", [notice(), b"\x30", b"garbage", entry(1)], ids=range(4))
 def test_whatever_an_idle_connection_says_closes_it(on_reactor: OnReactor, said: bytes) -> None:
     async def scenario() -> None:
-        async with World() as world:
+        async with World(pooled=True) as world:
             peer = await left_in_order(world)
             await peer.send(bind_response(await anonymous_bind_at(peer)))
             await until(lambda: world.idle == 1)
@@ -213,7 +213,7 @@ def test_whatever_an_idle_connection_says_closes_it(on_reactor: OnReactor, said:
 
 def test_an_idle_connection_that_the_directory_closes_is_not_handed_out(on_reactor: OnReactor) -> None:
     async def scenario() -> None:
-        async with World() as world:
+        async with World(pooled=True) as world:
             peer = await left_in_order(world)
             await peer.send(bind_response(await anonymous_bind_at(peer)))
             await until(lambda: world.idle == 1)
@@ -226,7 +226,7 @@ def test_an_idle_connection_that_the_directory_closes_is_not_handed_out(on_react
 
 def test_a_directory_without_anonymous_binds_is_soon_left_alone(on_reactor: OnReactor) -> None:
     async def scenario() -> None:
-        async with World() as world:
+        async with World(pooled=True) as world:
             for _ in range(3):
                 peer = await left_in_order(world)
                 await peer.send(bind_response(await anonymous_bind_at(peer), 48))
@@ -239,7 +239,7 @@ def test_a_directory_without_anonymous_binds_is_soon_left_alone(on_reactor: OnRe
 
 def test_a_rejected_bind_never_leaves_its_connection_to_anybody(on_reactor: OnReactor) -> None:
     async def scenario() -> None:
-        async with World() as world:
+        async with World(pooled=True) as world:
             client = await world.client()
             peer = await world.begin_bind(client)
             await peer.send(bind_response(1, 49))
