@@ -7,10 +7,13 @@ The floors, from the ground up; each imports only those below it (checked by imp
     auth        the decision: credential, policy, bind flow, fail mode, answer, audit record: pure
     directory   look-ups with the service account             duo      Duo's Auth API
     observe     metrics, logs, audit                          web      the admin address
+    offline     authenticators for the time when Duo is away
     net         Twisted moves bytes: listeners, relay, directory connections, the bind flow's interpreter
     config      the YAML file becomes each floor's own settings
-    app         builds everything and starts it               demo     a directory and a Duo to play with
-    check       asks the directories and Duo whether what is configured works
+    application builds everything and wires it
+    app         runs it: event loop, signals                  demo     a directory and a Duo to play with
+    check       asks directories, Duo and the offline store whether what is configured works
+    offline_commands    what administrators do with offline authenticators
     cli         the commands
 """
 

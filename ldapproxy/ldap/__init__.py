@@ -9,5 +9,5 @@ The files, from the bottom up:
     requests       Bind, Extended, Abandon, Unbind, Compare   responses     LDAPResult, both ways
     filters        what a search filter asserts on            search        the SearchRequest
     messages       all of these messages, to import from      admission     which requests are relayed
-    session        the state table of one client connection
+    session        the state table of one connection          actions       what it wants done, as values
 """

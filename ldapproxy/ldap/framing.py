@@ -82,9 +82,7 @@ class MessageFramer:
         self._allow_zero_id = allow_zero_id
         self._data = b""  # complete and incomplete messages; everything before _at has been returned
         self._at = 0
-        self._tail = (
-            bytearray()
-        )  # what came behind _data, joined to it only when that lets a message be completed
+        self._tail = bytearray()  # what came behind _data; joined to it when that completes a message
         self._need = 1  # octets from _at on that must be there before anything new can be said
 
     @property

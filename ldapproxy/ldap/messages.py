@@ -49,7 +49,13 @@ from ldapproxy.ldap.requests import (
     encode_extended_request,
 )
 from ldapproxy.ldap.responses import LdapResult, decode_result, encode_result, notice_of_disconnection
-from ldapproxy.ldap.search import BASE_OBJECT, SearchRequest, decode_search_request
+from ldapproxy.ldap.search import (
+    BASE_OBJECT,
+    SearchRequest,
+    decode_entry_values,
+    decode_search_request,
+    encode_root_dse_search,
+)
 
 __all__ = [
     "ASSERTION_OID",
@@ -82,6 +88,7 @@ __all__ = [
     "decode_bind_request",
     "decode_compare_request",
     "decode_controls",
+    "decode_entry_values",
     "decode_extended_request",
     "decode_filter",
     "decode_result",
@@ -91,6 +98,7 @@ __all__ = [
     "encode_bind_request",
     "encode_extended_request",
     "encode_result",
+    "encode_root_dse_search",
     "notice_of_disconnection",
     "operation_name",
     "response_tag",

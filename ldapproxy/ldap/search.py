@@ -1,14 +1,17 @@
-"""The SearchRequest (RFC 4511 section 4.5.1).
+"""The SearchRequest and the SearchResultEntry (RFC 4511 sections 4.5.1 and 4.5.2).
 
-Owns its decoding, down to what a decision needs: base, scope, and what the filter asserts on. It must not
-know which searches are allowed.
+Owns the decoding of requests, down to what a decision needs: base, scope, and what the filter asserts on; the
+one search that the proxy writes itself; and the reading of its answer. It must not know which searches are
+allowed.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from ldapproxy.ldap import ber
+from ldapproxy.ldap.attributes import canonical_attribute, decode_description
 from ldapproxy.ldap.errors import DecodeError
 from ldapproxy.ldap.filters import read_filter
 from ldapproxy.ldap.framing import Frame
@@ -16,6 +19,10 @@ from ldapproxy.ldap.operations import Tag
 
 BASE_OBJECT = 0
 """The scope that covers the base alone."""
+
+
+# (objectClass=*), which every entry meets.
+_ANY_ENTRY: Final = ber.element(ber.context(7), b"objectClass")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +74,50 @@ def decode_search_request(frame: Frame) -> SearchRequest:
         facts.extensible_without_attribute,
         facts.is_presence_only,
     )
+
+
+def encode_root_dse_search(message_id: int, attribute: str) -> bytes:
+    """A search for one attribute of the root DSE (RFC 4512 section 5.1).
+
+    Args:
+        message_id: its messageID.
+        attribute: the attribute's name.
+    """
+    request = ber.element(
+        Tag.SEARCH_REQUEST,
+        ber.octet_string(b""),
+        ber.integer(BASE_OBJECT, ber.ENUMERATED),
+        ber.integer(0, ber.ENUMERATED),  # neverDerefAliases
+        ber.integer(0),  # no sizeLimit: there is one entry
+        ber.integer(0),  # no timeLimit: the asker has one
+        ber.element(ber.BOOLEAN, b"\0"),  # values, not only types
+        _ANY_ENTRY,
+        ber.sequence(ber.octet_string(attribute.encode("ascii"))),
+    )
+    return ber.sequence(ber.integer(message_id), request)
+
+
+def decode_entry_values(frame: Frame, attribute: str) -> tuple[bytes, ...]:
+    """The values of one attribute in a frame whose tag is SEARCH_RESULT_ENTRY, in their order.
+
+    Args:
+        frame: the SearchResultEntry.
+        attribute: the attribute, by any of its names; options do not count as the same.
+
+    Raises:
+        DecodeError: the entry is malformed.
+    """
+    if frame.tag != Tag.SEARCH_RESULT_ENTRY:
+        raise DecodeError("the message holds no entry")
+    fields = ber.Reader(frame.raw, frame.op_start, frame.op_end)
+    fields.skip_octets()  # objectName
+    attributes = fields.inside()
+    found: tuple[bytes, ...] = ()
+    while not attributes.at_end:
+        partial = attributes.inside()
+        description = decode_description(partial.octets())
+        values = partial.inside(ber.SET)
+        if ";" not in description and canonical_attribute(description) == canonical_attribute(attribute):
+            while not values.at_end:
+                found += (values.octets(),)
+    return found

@@ -19,13 +19,21 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, unique
 
+from ldapproxy.ldap.actions import (
+    Action,
+    Disconnect,
+    LimitHit,
+    StartBind,
+    StartTls,
+    ToClient,
+    ToDirectory,
+)
 from ldapproxy.ldap.admission import AdmissionRules, Refusal, Standing, examine
 from ldapproxy.ldap.errors import DecodeError, MessageTooLarge
 from ldapproxy.ldap.framing import Frame, Head, MessageFramer
 from ldapproxy.ldap.messages import (
     FINAL_RESPONSES,
     START_TLS_OID,
-    BindRequest,
     Tag,
     decode_abandon_request,
     decode_bind_request,
@@ -71,69 +79,6 @@ class SessionRules:
     outstanding: int
     buffered: int
     message_size: int
-
-
-@dataclass(frozen=True, slots=True)
-class ToDirectory:
-    """Send this request to the directory as it came."""
-
-    frame: Frame
-
-
-@dataclass(frozen=True, slots=True)
-class ToClient:
-    """Send this answer of our own to the client."""
-
-    raw: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class StartBind:
-    """A bind begins; the session is anonymous until `bind_ended`.
-
-    Attributes:
-        request: the decoded request.
-        raw: the request as it came.
-        needs_fresh_connection: answers for the old identity may still be under way, so the directory
-            connection
-            that it used must be closed first.
-    """
-
-    request: BindRequest
-    raw: bytes
-    needs_fresh_connection: bool
-
-
-@dataclass(frozen=True, slots=True)
-class StartTls:
-    """Send this answer in clear, then begin TLS, then call `tls_started`."""
-
-    raw: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Disconnect:
-    """The session is over. Send the notice, if there is one, and close.
-
-    Attributes:
-        notice: a Notice of Disconnection, or None.
-        limit: the limit that was hit (its key in the configuration), if that is why.
-        detail: a sentence for the log.
-    """
-
-    notice: bytes | None
-    detail: str
-    limit: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class LimitHit:
-    """A request was refused because of a limit; to be counted."""
-
-    limit: str
-
-
-Action = ToDirectory | ToClient | StartBind | StartTls | Disconnect | LimitHit
 
 
 class Session:

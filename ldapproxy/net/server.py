@@ -17,20 +17,11 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ldapproxy.auth.policy import Address
+from ldapproxy.ldap.actions import Action, Disconnect, LimitHit, StartBind, StartTls, ToClient, ToDirectory
 from ldapproxy.ldap.framing import Frame, Head
 from ldapproxy.ldap.messages import encode_result, notice_of_disconnection, operation_name, response_tag
 from ldapproxy.ldap.result_codes import ResultCode
-from ldapproxy.ldap.session import (
-    Action,
-    Disconnect,
-    LimitHit,
-    Phase,
-    Session,
-    StartBind,
-    StartTls,
-    ToClient,
-    ToDirectory,
-)
+from ldapproxy.ldap.session import Phase, Session
 from ldapproxy.net.binds import BindEnd, PendingBind
 from ldapproxy.net.relay import Relay
 from ldapproxy.net.transport import Transport

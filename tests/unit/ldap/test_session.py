@@ -6,20 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ldapproxy.ldap.actions import Action, Disconnect, LimitHit, StartBind, StartTls, ToClient, ToDirectory
 from ldapproxy.ldap.admission import Anonymous
 from ldapproxy.ldap.framing import Head, MessageFramer
 from ldapproxy.ldap.messages import LdapResult, decode_result
-from ldapproxy.ldap.session import (
-    Action,
-    Disconnect,
-    LimitHit,
-    Phase,
-    Session,
-    StartBind,
-    StartTls,
-    ToClient,
-    ToDirectory,
-)
+from ldapproxy.ldap.session import Phase, Session
 from tests.support.ldap_bytes import (
     abandon,
     bind,
