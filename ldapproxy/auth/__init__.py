@@ -5,8 +5,11 @@ fail_mode       what each outcome of the second factor means under each mode: on
 policy          what a listener asks of a bind, and who is exempt
 preconditions   what is refused before anybody is asked
 credentials     `password,push`: the forms of a credential
+names           the forms of a name in a bind: a DN, a bare account name, others
+usernames       the name that is sent to Duo
 effects         what a bind asks of the world, as values
 bind_flow       one bind from credential to verdict, as a generator of effects
+reasons         the reason that a verdict has
 failed_binds    how many wrong passwords go on to the directory
 replies         the BindResponse that a verdict becomes
 audit           the record that a bind leaves

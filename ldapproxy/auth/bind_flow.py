@@ -1,8 +1,8 @@
 """One simple bind, from the credential to the verdict, as one piece.
 
-Owns the order of the questions: primary, identity, exemption, second factor, fail mode, offline code. It must
-not know who answers them, how long they take, or how a verdict is written on the wire. It holds no clock and
-catches nothing: whoever drives it turns an exception that nobody foresaw into a rejection.
+Owns the order of the questions: account name, primary, identity, exemption, second factor, fail mode, offline
+code. It must not know who answers them, how long they take, or how a verdict is written on the wire. It holds
+no clock and catches nothing: whoever drives it turns an exception that nobody foresaw into a rejection.
 """
 
 from __future__ import annotations
@@ -13,14 +13,17 @@ from typing import Any, assert_never
 
 from ldapproxy.auth import credentials, fail_mode, preconditions
 from ldapproxy.auth.effects import (
+    AskSecurityIdentifier,
     AskWhoIsBound,
     Effect,
+    FindEntry,
     LookUpEntry,
     RecallLogin,
     VerifyOffline,
     VerifyPrimary,
     VerifySecondFactor,
 )
+from ldapproxy.auth.names import LoginName, as_account_name, as_dn
 from ldapproxy.auth.outcomes import (
     Entry,
     EntryNotFound,
@@ -28,18 +31,20 @@ from ldapproxy.auth.outcomes import (
     OfflineResult,
     OfflineVerdict,
     PrimaryAccepted,
+    PrimaryNotAsked,
+    PrimaryOutcome,
     PrimaryRefused,
     PrimaryUnavailable,
     Reason,
-    SecondFactorOutcome,
     SecondFactorResult,
     SeveralEntries,
     Verdict,
 )
-from ldapproxy.auth.policy import Address, ListenerPolicy, UsernameSource, exempt_by_group, exempt_by_name
+from ldapproxy.auth.policy import Address, ListenerPolicy, exempt_by_group, exempt_by_name
 from ldapproxy.auth.preconditions import SimpleBind
+from ldapproxy.auth.reasons import accept_reason, reject_reason
+from ldapproxy.auth.usernames import username as username_of
 from ldapproxy.ldap.dn import DistinguishedName
-from ldapproxy.ldap.errors import InvalidName
 from ldapproxy.secret import Secret
 
 
@@ -87,11 +92,17 @@ def bind_flow(bind: SimpleBind, policy: ListenerPolicy, client: Address) -> Bind
         policy: the listener's policy.
         client: the client's address.
     """
-    name = _as_dn(bind.name)
+    name, found_name = as_dn(bind.name), None
+    account = as_account_name(bind.name)
+    if name is None and account is not None and policy.nobody is not None:
+        found = yield from FindEntry(account)
+        if not isinstance(found, DistinguishedName):
+            return (yield from _refuse_nobody(found, policy.nobody, bind.credential, policy))
+        name = found_name = found
     exempt = None if name is None else exempt_by_name(policy, name, client)
     if exempt is not None:
         # Never split: a service account's password may look like anything.
-        primary = yield from VerifyPrimary(None)
+        primary = yield from VerifyPrimary(None, found_name)
         concluded = _unless_accepted(primary)
         if concluded is not None:
             return replace(concluded, dn=name)
@@ -99,34 +110,86 @@ def bind_flow(bind: SimpleBind, policy: ListenerPolicy, client: Address) -> Bind
 
     password, choice = credentials.split(bind.credential, policy.delimiter)
     if not password:
-        refused = preconditions.UNAUTHENTICATED
-        return Conclusion(_REJECTED, refused.reason, text=refused.text, dn=name)
-    primary = yield from VerifyPrimary(None if password is bind.credential else password)
+        return replace(_unauthenticated(), dn=name)
+    primary = yield from VerifyPrimary(None if password is bind.credential else password, found_name)
     concluded = _unless_accepted(primary)
     if concluded is not None:
         return replace(concluded, dn=name)
 
     if name is None:
-        name = yield from AskWhoIsBound()
-    if name is None or name.is_empty:
-        return Conclusion(
-            _REJECTED,
-            Reason.IDENTITY_UNKNOWN,
-            detail="the directory accepted the password and did not say whose it is",
-        )
-    found = yield from LookUpEntry(name, policy.groups)
-    match found:
-        case Entry():
-            concluded = yield from _second_factor(found, bind.credential, choice, policy, client)
-        case EntryNotFound():
-            concluded = Conclusion(_REJECTED, Reason.NO_ENTRY)
-        case SeveralEntries():
-            concluded = Conclusion(_REJECTED, Reason.SEVERAL_ENTRIES)
-        case LookupUnavailable(detail):
-            concluded = Conclusion(_REJECTED, Reason.LOOKUP_UNAVAILABLE, detail=detail)
-        case _:
-            assert_never(found)
+        identified = yield from _identify(bind.name)
+        if isinstance(identified, Conclusion):
+            return replace(identified, primary_response=_response(primary))
+        name = identified
+        # One account is one account, however its name is spelled.
+        exempt = exempt_by_name(policy, name, client)
+        if exempt is not None:
+            return Conclusion(Verdict.ACCEPTED, exempt, _response(primary), dn=name)
+    if name.is_empty:
+        return replace(_unknown(), primary_response=_response(primary))
+    concluded = yield from _entry_known(name, bind.credential, choice, policy, client)
     return replace(concluded, dn=name, primary_response=_response(primary))
+
+
+def _refuse_nobody(
+    found: EntryNotFound | SeveralEntries | LookupUnavailable,
+    nobody: DistinguishedName,
+    credential: Secret,
+    policy: ListenerPolicy,
+) -> BindFlow:
+    """The end of a bind whose account name is nobody's, or more than one's.
+
+    The directory is asked all the same, under a name that is no entry's. So the answer, and the time it
+    takes, are those of the directory itself to somebody who does not exist, and strangers learn no names that
+    the directory would not tell them.
+    """
+    if isinstance(found, LookupUnavailable):
+        return _not_found(found)
+    password, _ = credentials.split(credential, policy.delimiter)
+    if not password:
+        return _unauthenticated()
+    primary = yield from VerifyPrimary(None if password is credential else password, nobody)
+    refused = _unless_accepted(primary)
+    if refused is None:
+        return _not_found(found)
+    return replace(refused, reason=_not_found(found).reason) if refused.primary_code else refused
+
+
+def _identify(name: str) -> Generator[Effect[Any], Any, DistinguishedName | Conclusion]:
+    """Whose password the directory has just accepted under a name that is no DN; or why nobody knows.
+
+    The directory itself is asked first: by "Who am I?" (RFC 4532), then for the SID of Active Directory,
+    which answers "Who am I?" with an account name at best. What a name may mean is searched for only where
+    neither is answered.
+    """
+    bound = yield from AskWhoIsBound()
+    if isinstance(bound, LookupUnavailable):
+        return _not_found(bound)
+    if bound is not None:
+        return _unknown() if bound.is_empty else bound
+    identifier = yield from AskSecurityIdentifier()
+    if isinstance(identifier, LookupUnavailable):
+        return _not_found(identifier)
+    found = yield from FindEntry(LoginName(name) if identifier is None else identifier)
+    if isinstance(found, DistinguishedName):
+        return found
+    # A SID that is nobody's is somebody whom the service account does not see; a name that is nobody's may
+    # be anything.
+    return _unknown() if identifier is None and isinstance(found, EntryNotFound) else _not_found(found)
+
+
+def _entry_known(
+    name: DistinguishedName,
+    credential: Secret,
+    choice: credentials.FactorChoice,
+    policy: ListenerPolicy,
+    client: Address,
+) -> BindFlow:
+    """Everything behind an accepted primary whose DN is known."""
+    found = yield from LookUpEntry(name, policy.groups)
+    if isinstance(found, Entry):
+        return (yield from _second_factor(found, credential, choice, policy, client))
+    return _not_found(found)
 
 
 def _second_factor(
@@ -142,7 +205,7 @@ def _second_factor(
     exempt = exempt_by_group(policy, entry, client)
     if exempt is not None:
         return Conclusion(Verdict.ACCEPTED, exempt)
-    username = _username(entry, policy.username)
+    username = username_of(entry, policy.username, policy.rewrites)
     if isinstance(username, Reason):
         return Conclusion(_REJECTED, username)
 
@@ -174,7 +237,7 @@ def _second_factor(
     accepted = decision is fail_mode.Decision.ACCEPT
     return Conclusion(
         Verdict.ACCEPTED if accepted else _REJECTED,
-        _accept_reason(result.outcome, offline) if accepted else _reject_reason(result, offline),
+        accept_reason(result.outcome, offline) if accepted else reject_reason(result, offline),
         text="" if accepted else (result.text or ""),
         username=username,
         identity=entry.identity,
@@ -184,15 +247,34 @@ def _second_factor(
     )
 
 
-def _as_dn(name: str) -> DistinguishedName | None:
-    """The name as a DN, or None when it is of another form (`alice@example.com`)."""
-    try:
-        return DistinguishedName.parse(name)
-    except InvalidName:
-        return None
+def _unauthenticated() -> Conclusion:
+    """A password that is empty, at least once the factor was split off."""
+    refused = preconditions.UNAUTHENTICATED
+    return Conclusion(_REJECTED, refused.reason, text=refused.text)
 
 
-def _unless_accepted(primary: PrimaryAccepted | PrimaryRefused | PrimaryUnavailable) -> Conclusion | None:
+def _unknown() -> Conclusion:
+    return Conclusion(
+        _REJECTED,
+        Reason.IDENTITY_UNKNOWN,
+        detail="the directory accepted the password and did not say whose it is",
+    )
+
+
+def _not_found(found: EntryNotFound | SeveralEntries | LookupUnavailable) -> Conclusion:
+    """The rejection of a bind without exactly one entry."""
+    match found:
+        case EntryNotFound():
+            return Conclusion(_REJECTED, Reason.NO_ENTRY)
+        case SeveralEntries():
+            return Conclusion(_REJECTED, Reason.SEVERAL_ENTRIES)
+        case LookupUnavailable(detail):
+            return Conclusion(_REJECTED, Reason.LOOKUP_UNAVAILABLE, detail=detail)
+        case _:
+            assert_never(found)
+
+
+def _unless_accepted(primary: PrimaryOutcome) -> Conclusion | None:
     """The rejection that a primary means, or None when it was accepted."""
     match primary:
         case PrimaryAccepted():
@@ -205,74 +287,12 @@ def _unless_accepted(primary: PrimaryAccepted | PrimaryRefused | PrimaryUnavaila
             return Conclusion(_REJECTED, Reason.PRIMARY_REFUSED, response, code)
         case PrimaryUnavailable(detail):
             return Conclusion(_REJECTED, Reason.PRIMARY_UNAVAILABLE, detail=detail)
+        case PrimaryNotAsked():
+            refused = preconditions.TOO_MANY_FAILED
+            return Conclusion(_REJECTED, refused.reason, text=refused.text)
         case _:
             assert_never(primary)
 
 
-def _response(primary: PrimaryAccepted | PrimaryRefused | PrimaryUnavailable) -> bytes | None:
-    return None if isinstance(primary, PrimaryUnavailable) else primary.response
-
-
-def _username(entry: Entry, source: UsernameSource) -> str | Reason:
-    """The name for Duo, or the reason why there is none. Absence of data never admits."""
-    match source:
-        case UsernameSource.RDN:
-            names: tuple[str, ...] = (entry.rdn_value,)
-        case UsernameSource.ATTRIBUTE:
-            names = entry.usernames
-        case _:
-            assert_never(source)
-    if len(names) > 1:
-        return Reason.SEVERAL_USERNAMES
-    if not names or not names[0].strip():
-        return Reason.NO_USERNAME
-    return names[0]
-
-
-def _accept_reason(outcome: SecondFactorOutcome, offline: OfflineResult | None) -> Reason:
-    """Names an acceptance that was decided already; any other outcome here is an error."""
-    if offline is not None:
-        return Reason.OFFLINE_CODE
-    match outcome:
-        case SecondFactorOutcome.ALLOWED:
-            return Reason.SECOND_FACTOR
-        case SecondFactorOutcome.BYPASSED:
-            return Reason.BYPASSED
-        case SecondFactorOutcome.UNAVAILABLE:
-            return Reason.FAIL_MODE_OPEN
-        case _:
-            raise AssertionError(f"{outcome} is never accepted")
-
-
-_REJECT_REASONS = {
-    SecondFactorOutcome.DENIED: Reason.DENIED,
-    SecondFactorOutcome.NOT_ENROLLED: Reason.NOT_ENROLLED,
-    SecondFactorOutcome.NO_FACTOR: Reason.NO_FACTOR,
-    SecondFactorOutcome.PAUSED: Reason.PAUSED,
-    SecondFactorOutcome.TIMED_OUT: Reason.TIMED_OUT,
-    SecondFactorOutcome.UNAVAILABLE: Reason.DUO_UNAVAILABLE,
-    SecondFactorOutcome.INTERRUPTED: Reason.DUO_INTERRUPTED,
-    SecondFactorOutcome.UNTRUSTED: Reason.DUO_UNTRUSTED,
-    SecondFactorOutcome.RATE_LIMITED: Reason.DUO_RATE_LIMITED,
-    SecondFactorOutcome.MISCONFIGURED: Reason.DUO_MISCONFIGURED,
-}
-
-_OFFLINE_REASONS = {
-    OfflineVerdict.NO_CODE: Reason.OFFLINE_NO_CODE,
-    OfflineVerdict.WRONG_CODE: Reason.OFFLINE_WRONG_CODE,
-    OfflineVerdict.REPLAYED: Reason.OFFLINE_REPLAYED,
-    OfflineVerdict.NOT_ENROLLED: Reason.OFFLINE_NOT_ENROLLED,
-    OfflineVerdict.LOCKED: Reason.OFFLINE_LOCKED,
-    OfflineVerdict.LOGINS_USED_UP: Reason.OFFLINE_LOGINS_USED_UP,
-    OfflineVerdict.TOO_LONG_OFFLINE: Reason.OFFLINE_TOO_LONG,
-    OfflineVerdict.STORE_UNAVAILABLE: Reason.OFFLINE_STORE_UNAVAILABLE,
-    OfflineVerdict.NOT_CONFIGURED: Reason.OFFLINE_STORE_UNAVAILABLE,
-}
-
-
-def _reject_reason(result: SecondFactorResult, offline: OfflineResult | None) -> Reason:
-    if offline is not None:
-        return _OFFLINE_REASONS[offline.verdict]
-    if result.fraud:
-        return Reason.FRAUD
-    return _REJECT_REASONS[result.outcome]
+def _response(primary: PrimaryOutcome) -> bytes | None:
+    return primary.response if isinstance(primary, PrimaryAccepted | PrimaryRefused) else None

@@ -14,9 +14,12 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
 from ldapproxy.auth.credentials import FactorChoice
+from ldapproxy.auth.names import AccountName, LoginName, SecurityIdentifier
 from ldapproxy.auth.outcomes import (
     Factor,
+    FindOutcome,
     LookupOutcome,
+    LookupUnavailable,
     OfflineResult,
     PrimaryOutcome,
     SecondFactorResult,
@@ -43,18 +46,36 @@ class VerifyPrimary(Effect[PrimaryOutcome]):
     """Send the BindRequest to the directory on the session's own connection.
 
     Attributes:
-        password: None sends the client's request as it came; otherwise it is re-encoded with this password.
+        password: goes in place of the credential; None leaves it as it came.
+        name: goes in place of the name; None leaves it as it came. With neither, the client's request is sent
+            byte for byte.
     """
 
     password: Secret | None
+    name: DistinguishedName | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class AskWhoIsBound(Effect[DistinguishedName | None]):
+class AskWhoIsBound(Effect[DistinguishedName | LookupUnavailable | None]):
     """Ask the directory, on the session's own connection, which entry the last bind made it.
 
     The answer is None when the directory does not say, or says anything but a name.
     """
+
+
+@dataclass(frozen=True, slots=True)
+class AskSecurityIdentifier(Effect[SecurityIdentifier | LookupUnavailable | None]):
+    """Ask Active Directory, on the session's own connection, for the SID of whom the last bind made it.
+
+    The answer is None when the directory has no such thing.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class FindEntry(Effect[FindOutcome]):
+    """Find, with the service account, the one entry that `by` stands for."""
+
+    by: AccountName | SecurityIdentifier | LoginName
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,20 @@ class Attempt:
         self._client = client
         self._is_over = False
 
+    def belongs_to(self, name: DistinguishedName, now: float) -> bool:
+        """The name as sent turned out to be this entry's; the attempt counts as the entry's from now on.
+
+        Returns:
+            False when too many of the entry's have failed: the directory must not be asked.
+        """
+        user = name.normalised
+        if self._is_over or not self._counts.users.allow(user, now):
+            return False
+        self._counts.users.release(self._user)
+        self._counts.users.take(user)
+        self._user = user
+        return True
+
     def failed(self, now: float) -> None:
         """The directory said invalidCredentials, or may have: nobody waited for its answer."""
         if self._end():

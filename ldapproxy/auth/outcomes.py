@@ -145,7 +145,12 @@ class PrimaryUnavailable:
     detail: str
 
 
-PrimaryOutcome = PrimaryAccepted | PrimaryRefused | PrimaryUnavailable
+@dataclass(frozen=True, slots=True)
+class PrimaryNotAsked:
+    """Too many wrong passwords of this user: the directory is not to be asked (`limits.failed_binds`)."""
+
+
+PrimaryOutcome = PrimaryAccepted | PrimaryRefused | PrimaryUnavailable | PrimaryNotAsked
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +190,9 @@ class LookupUnavailable:
 
 
 LookupOutcome = Entry | EntryNotFound | SeveralEntries | LookupUnavailable
+
+FindOutcome = DistinguishedName | EntryNotFound | SeveralEntries | LookupUnavailable
+"""What is found by something else than a DN: the one entry's name, as the directory returned it."""
 
 
 @unique

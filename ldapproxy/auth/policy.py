@@ -7,23 +7,16 @@ configuration file, nor how an entry is looked up.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum, unique
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 from ldapproxy.auth.outcomes import Entry, Factor, FailMode, Reason
+from ldapproxy.auth.usernames import Rewrite
+from ldapproxy.auth.usernames import UsernameSource as UsernameSource
 from ldapproxy.ldap.admission import Anonymous as Anonymous
 from ldapproxy.ldap.dn import DistinguishedName
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
-
-
-@unique
-class UsernameSource(Enum):
-    """Where the name that is sent to Duo comes from."""
-
-    ATTRIBUTE = "attribute"
-    RDN = "rdn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +64,10 @@ class ListenerPolicy:
         confidentiality_required: True when nothing but StartTLS and root DSE reads is answered in clear text.
         remembers: True when logins are remembered (`remember.for`).
         shared: accounts of several people, whose logins ask all their devices at once.
+        rewrites: what becomes of the name before it is sent to Duo.
+        nobody: the name of no entry, below the directory's `base_dn`. A bare account name that is nobody's is
+            sent on under it, so that the answer is the directory's own to a login that does not exist. None
+            when bare account names are not looked up.
     """
 
     listener: str
@@ -86,6 +83,8 @@ class ListenerPolicy:
     confidentiality_required: bool
     remembers: bool = False
     shared: frozenset[DistinguishedName] = frozenset()
+    rewrites: tuple[Rewrite, ...] = ()
+    nobody: DistinguishedName | None = None
 
     @property
     def groups(self) -> frozenset[DistinguishedName]:

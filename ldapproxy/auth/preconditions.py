@@ -46,6 +46,9 @@ class SimpleBind:
 UNAUTHENTICATED = Refused(
     ResultCode.UNWILLING_TO_PERFORM, Reason.UNAUTHENTICATED_BIND, "a name without a password is not a login"
 )
+TOO_MANY_FAILED = Refused(
+    ResultCode.BUSY, Reason.TOO_MANY_FAILED, "too many logins have failed; try again later"
+)
 _MALFORMED = Refused(
     ResultCode.INVALID_CREDENTIALS, Reason.INVALID_CREDENTIALS_FORM, "the name or password is not valid"
 )

@@ -41,11 +41,14 @@ def _rejection_code(conclusion: Conclusion) -> ResultCode | None:
     match conclusion.reason:
         case Reason.PRIMARY_REFUSED:
             return None
+        # An account name that is nobody's: the directory was asked all the same, and refused.
+        case Reason.NO_ENTRY | Reason.SEVERAL_ENTRIES if conclusion.primary_code != ResultCode.SUCCESS:
+            return None
         # `unavailable` is for the directory only; Duo's absence is a 49, since 51 or 52 make clients try the
         # next server and push again.
         case Reason.PRIMARY_UNAVAILABLE | Reason.LOOKUP_UNAVAILABLE:
             return ResultCode.UNAVAILABLE
-        case Reason.ANSWERED_BEFORE:
+        case Reason.ANSWERED_BEFORE | Reason.TOO_MANY_FAILED:
             return ResultCode.BUSY
         case Reason.UNAUTHENTICATED_BIND:
             return UNAUTHENTICATED.result_code

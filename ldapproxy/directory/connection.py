@@ -26,56 +26,34 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ldapproxy.directory.entries import RawEntry
+from ldapproxy.directory.failures import (
+    CLOSED,
+    LARGEST_ANSWER,
+    NO_START_TLS,
+    ConnectionLostError,
+    RequestRefusedError,
+    ServerFailedError,
+    check,
+    failure,
+)
 from ldapproxy.directory.settings import LookupServer, LookupSettings
-from ldapproxy.directory.wire import AnswerTooLargeError, UnusableAuthoritiesError, Wire
+from ldapproxy.directory.wire import Wire
 from ldapproxy.ldap.result_codes import ResultCode
 
 with warnings.catch_warnings():
     # ldap3 2.9.1 uses names that pyasn1 has deprecated; under `-W error` it could not even be imported.
     warnings.simplefilter("ignore", DeprecationWarning)
     import ldap3
-    from ldap3.core.exceptions import (
-        LDAPExceptionError,
-        LDAPSessionTerminatedByServerError,
-        LDAPSocketReceiveError,
-        LDAPStartTLSError,
-    )
+    from ldap3.core.exceptions import LDAPExceptionError
 
-LARGEST_ANSWER = 256 * 1024
-"""Octets of one answer, all of its messages together. The three attributes of a person take some hundred, so
-there is room for any real answer, and a server that never ends costs a tenth of a second of decoding."""
+SEVERAL = 2
+"""So many entries tell that a search has found more than one."""
 
 # A time-out that is over at once; 0 would mean none at all.
 _INSTANT = 0.001
 
-_CLOSED = "it closed the connection"
-_NO_START_TLS = "it does not start TLS"
-
-# The server is in trouble, another one may not be (RFC 4511 appendix A).
-_TROUBLE = frozenset(
-    {
-        ResultCode.OPERATIONS_ERROR,
-        ResultCode.TIME_LIMIT_EXCEEDED,
-        ResultCode.ADMIN_LIMIT_EXCEEDED,
-        ResultCode.BUSY,
-        ResultCode.UNAVAILABLE,
-        ResultCode.OTHER,
-    }
-)
 # There is no such entry. A name that this directory cannot even read names none of its entries.
 _ABSENT = frozenset({ResultCode.NO_SUCH_OBJECT, ResultCode.INVALID_DN_SYNTAX})
-
-
-class ServerFailedError(Exception):
-    """The server could not be used; another one may do. The message is a sentence that may be logged."""
-
-
-class ConnectionLostError(ServerFailedError):
-    """The connection ended while an answer was awaited: a kept one may simply have been too old."""
-
-
-class RequestRefusedError(Exception):
-    """The server answered, and refuses what all others would refuse too. The message may be logged."""
 
 
 class DirectoryConnection:
@@ -124,7 +102,7 @@ class DirectoryConnection:
             dn: its name.
             condition: a filter that it must meet.
             attributes: what to read; empty for nothing but its existence.
-            below: True for everything below it as well.
+            below: True for everything below it as well; no more than `SEVERAL` entries come then.
 
         Returns:
             The entry; nothing when there is none or it does not meet the condition.
@@ -142,12 +120,16 @@ class DirectoryConnection:
                 ldap3.SUBTREE if below else ldap3.BASE,
                 dereference_aliases=ldap3.DEREF_NEVER,
                 attributes=list(attributes) or [ldap3.NO_ATTRIBUTES],
+                size_limit=SEVERAL if below else 0,
                 time_limit=math.ceil(self._settings.response_timeout),
             )
             if result["result"] in _ABSENT:
                 return ()
-            _check(result, "to a search")
-            return tuple(_raw_entry(found) for found in response or () if found["type"] == "searchResEntry")
+            entries = [_raw_entry(found) for found in response or () if found["type"] == "searchResEntry"]
+            # There are more, and nobody wants to know which. A limit of the server's own hides what we ask.
+            if result["result"] != ResultCode.SIZE_LIMIT_EXCEEDED or len(entries) < SEVERAL:
+                check(result, "to a search")
+            return tuple(entries)
 
     def close(self) -> None:
         """Ends the connection without a goodbye: a server that hangs would keep us waiting."""
@@ -216,7 +198,7 @@ class DirectoryConnection:
             if self._settings.start_tls:
                 connection.start_tls(read_server_info=False)
                 if self._wire.encrypted is None:
-                    raise ServerFailedError(_NO_START_TLS)
+                    raise ServerFailedError(NO_START_TLS)
 
     def _bind(self) -> None:
         connection = self._opened()
@@ -225,11 +207,11 @@ class DirectoryConnection:
             _, result, _, _ = connection.bind(read_server_info=False)
             # ldap3 keeps it for reconnecting, which it is never asked to do.
             connection.password = None
-            _check(result, f"to the bind of {self._settings.service_account}")
+            check(result, f"to the bind of {self._settings.service_account}")
 
     def _opened(self) -> ldap3.Connection:
         if self._ldap3 is None:
-            raise ConnectionLostError(_CLOSED)
+            raise ConnectionLostError(CLOSED)
         return self._ldap3
 
     def _allow(self, seconds: float) -> None:
@@ -247,7 +229,7 @@ class DirectoryConnection:
             raise
         except (LDAPExceptionError, OSError) as error:
             self.close()
-            raise _failure(self._wire.failure or error) from None
+            raise failure(self._wire.failure or error) from None
         except Exception as error:
             self.close()
             # ldap3's decoder meets malformed bytes with whatever Python raises at that point.
@@ -269,47 +251,6 @@ class _VerifyingTls(ldap3.Tls):
             self._wire.attach(connection.socket)
             connection.socket = self._wire
         self._wire.encrypt(self._host, self._ca_file)
-
-
-def _failure(error: Exception) -> ServerFailedError:
-    """What ldap3's or the socket's exception means. No text of ldap3's is passed on."""
-    match error:
-        case UnusableAuthoritiesError():
-            return ServerFailedError(str(error))
-        case AnswerTooLargeError():
-            return ServerFailedError(f"its answer is larger than {LARGEST_ANSWER} octets")
-        case ssl.SSLCertVerificationError():
-            return ServerFailedError(f"its certificate does not verify: {error.verify_message}")
-        case TimeoutError():
-            return ServerFailedError("it did not answer in time")
-        case ConnectionRefusedError():
-            return ServerFailedError("the connection was refused")
-        case ssl.SSLEOFError() | ConnectionError():
-            return ConnectionLostError(_CLOSED)
-        case ssl.SSLError():
-            return ServerFailedError(f"TLS failed: {error.reason or 'no reason given'}")
-        case LDAPSessionTerminatedByServerError():
-            return ConnectionLostError(_CLOSED)
-        case LDAPStartTLSError():
-            return ServerFailedError(_NO_START_TLS)
-        case OSError(strerror=str(reason)):
-            return ServerFailedError(f"the connection failed: {reason}")
-        case LDAPSocketReceiveError():
-            return ServerFailedError("it sent an answer to something else")
-        case _:
-            return ServerFailedError(f"it could not be asked ({type(error).__name__})")
-
-
-def _check(result: dict[str, Any], question: str) -> None:
-    code = result["result"]
-    if code == ResultCode.SUCCESS:
-        return
-    try:
-        answer = f"{ResultCode(code).name.lower()} ({code})"
-    except ValueError:
-        answer = f"result code {code}"
-    sentence = f"it answered {answer} {question}"
-    raise ServerFailedError(sentence) if code in _TROUBLE else RequestRefusedError(sentence)
 
 
 def _raw_entry(found: dict[str, Any]) -> RawEntry:

@@ -72,16 +72,25 @@ def person(entry: RawEntry, username_attribute: str) -> Person:
     Raises:
         UnusableEntryError: it has no identity, or its name or user name cannot be read.
     """
-    try:
-        dn = DistinguishedName.parse(entry.dn.decode())
-    except (UnicodeDecodeError, InvalidName):
-        raise UnusableEntryError("the directory returned a name that is no distinguished name") from None
+    dn = name_of(entry)
     identity, in_active_directory = _identity(entry)
     try:
         usernames = tuple(value.decode() for value in _values(entry, username_attribute))
     except UnicodeDecodeError:
         raise UnusableEntryError(f"a value of {username_attribute} is not UTF-8") from None
     return Person(dn, identity, usernames, dn.first_value, in_active_directory)
+
+
+def name_of(entry: RawEntry) -> DistinguishedName:
+    """The entry's name.
+
+    Raises:
+        UnusableEntryError: it cannot be read.
+    """
+    try:
+        return DistinguishedName.parse(entry.dn.decode())
+    except (UnicodeDecodeError, InvalidName):
+        raise UnusableEntryError("the directory returned a name that is no distinguished name") from None
 
 
 def username_filter(username_attribute: str, username: str, condition: str | None) -> str:
@@ -92,8 +101,25 @@ def username_filter(username_attribute: str, username: str, condition: str | Non
         username: as somebody typed it.
         condition: a further condition that a person's entry must meet; None for none.
     """
-    named = _equal(username_attribute, username)
+    named = equal(username_attribute, username)
     return named if condition is None else f"(&{named}{condition})"
+
+
+def account_filter(template: str, account_name: str, condition: str | None) -> str:
+    """The filter that the entry of the person with this account name meets (`username_search`).
+
+    Args:
+        template: a filter in which `{name}` stands for the account name, in values only.
+        account_name: as somebody typed it.
+        condition: a further condition that a person's entry must meet; None for none.
+    """
+    filled = template.replace("{name}", _escaped(account_name.encode()))
+    return filled if condition is None else f"(&{filled}{condition})"
+
+
+def identifier_filter(identifier: bytes) -> str:
+    """The filter that the account in Active Directory with this SID meets. Groups have SIDs, too."""
+    return f"(&(objectClass=user)(objectSid={_escaped(identifier)}))"
 
 
 def membership_filter(member: Person) -> str:
@@ -102,9 +128,9 @@ def membership_filter(member: Person) -> str:
     It fits groupOfNames, groupOfUniqueNames (RFC 4519) and posixGroup (RFC 2307). memberUid holds account
     names, so it counts for a person with exactly one user name.
     """
-    alternatives = [_equal("member", member.dn.text), _equal("uniqueMember", member.dn.text)]
+    alternatives = [equal("member", member.dn.text), equal("uniqueMember", member.dn.text)]
     if len(member.usernames) == 1 and member.usernames[0]:
-        alternatives.append(_equal("memberUid", member.usernames[0]))
+        alternatives.append(equal("memberUid", member.usernames[0]))
     return f"(|{''.join(alternatives)})"
 
 
@@ -113,21 +139,21 @@ def nested_membership_filter(group: DistinguishedName) -> str:
 
     Nested groups count. The primary group does not count: it is not in memberOf.
     """
-    return f"(memberOf:{_IN_CHAIN}:={_escaped(group.text)})"
+    return f"(memberOf:{_IN_CHAIN}:={_escaped(group.text.encode())})"
 
 
-def _equal(attribute: str, value: str) -> str:
-    return f"({attribute}={_escaped(value)})"
+def equal(attribute: str, value: str) -> str:
+    """The filter that an entry meets which has this value."""
+    return f"({attribute}={_escaped(value.encode())})"
 
 
-def _escaped(value: str) -> str:
+def _escaped(value: bytes) -> str:
     r"""A value for a filter (RFC 4515 section 3): every octet that is no ASCII letter or digit as `\xx`.
 
     That is more than must be escaped, so no parser's own idea of blanks, backslashes or Unicode matters.
     """
     return "".join(
-        chr(octet) if chr(octet).isascii() and chr(octet).isalnum() else f"\\{octet:02x}"
-        for octet in value.encode()
+        chr(octet) if chr(octet).isascii() and chr(octet).isalnum() else f"\\{octet:02x}" for octet in value
     )
 
 

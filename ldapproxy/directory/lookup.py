@@ -17,11 +17,20 @@ from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
-from ldapproxy.auth.effects import LookUpEntry
-from ldapproxy.auth.outcomes import Entry, EntryNotFound, LookupOutcome, LookupUnavailable, SeveralEntries
+from ldapproxy.auth.effects import FindEntry, LookUpEntry
+from ldapproxy.auth.outcomes import (
+    Entry,
+    EntryNotFound,
+    FindOutcome,
+    LookupOutcome,
+    LookupUnavailable,
+    SeveralEntries,
+)
 from ldapproxy.directory import entries
-from ldapproxy.directory.connection import DirectoryConnection, RequestRefusedError, ServerFailedError
+from ldapproxy.directory.connection import DirectoryConnection
 from ldapproxy.directory.entries import Person, UnusableEntryError
+from ldapproxy.directory.failures import RequestRefusedError, ServerFailedError
+from ldapproxy.directory.finding import find
 from ldapproxy.directory.pool import DirectoryUnavailableError, Pool
 from ldapproxy.directory.settings import LookupServer, LookupSettings
 from ldapproxy.ldap.dn import DistinguishedName
@@ -36,9 +45,6 @@ hangs."""
 
 CACHED = 10_000
 """Answers that are remembered: about 1 KiB each. Only those who gave a right password get here."""
-
-NamedOutcome = DistinguishedName | EntryNotFound | SeveralEntries | LookupUnavailable
-"""What a look-up by user name says."""
 
 _Answer = TypeVar("_Answer")
 
@@ -96,17 +102,17 @@ class Lookup:
         await asyncio.wait([asking])
         return _STOPPED if asking.cancelled() else asking.result()
 
-    async def named(self, username: str) -> NamedOutcome:
+    async def find(self, wanted: FindEntry) -> FindOutcome:
+        """Finds the one entry; never raises for what a directory may do. Not remembered."""
+        return await self._on_a_thread(partial(self._find, wanted))
+
+    async def named(self, username: str) -> FindOutcome:
         """The name of the one entry below `base_dn` with this user name; never raises. Not remembered.
 
         Args:
             username: as somebody typed it, not empty.
         """
-        if self._is_closed:
-            return _STOPPED
-        asking = asyncio.get_running_loop().run_in_executor(self._threads, self._look_for, username)
-        await asyncio.wait([asking])
-        return _STOPPED if asking.cancelled() else asking.result()
+        return await self._on_a_thread(partial(self._look_for, username))
 
     async def probe(self, server: LookupServer) -> Probe:
         """Tries, on a connection of its own, what look-ups need: connect, TLS, bind, read `base_dn`."""
@@ -117,6 +123,13 @@ class Lookup:
         self._is_closed = True
         self._pool.close()
         await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
+
+    async def _on_a_thread(self, ask: Callable[[], FindOutcome]) -> FindOutcome:
+        if self._is_closed:
+            return _STOPPED
+        asking = asyncio.get_running_loop().run_in_executor(self._threads, ask)
+        await asyncio.wait([asking])
+        return _STOPPED if asking.cancelled() else asking.result()
 
     def _remembered(self, query: LookUpEntry) -> Entry | None:
         found = self._cache.get(query)
@@ -142,7 +155,10 @@ class Lookup:
     def _look_up(self, query: LookUpEntry) -> LookupOutcome:
         return self._answer(partial(self._ask, query))
 
-    def _look_for(self, username: str) -> NamedOutcome:
+    def _find(self, wanted: FindEntry) -> FindOutcome:
+        return self._answer(lambda connection: find(connection, self._settings, wanted.by))
+
+    def _look_for(self, username: str) -> FindOutcome:
         return self._answer(partial(self._search, username))
 
     def _answer(self, ask: Callable[[DirectoryConnection], _Answer]) -> _Answer | LookupUnavailable:
@@ -174,7 +190,7 @@ class Lookup:
             groups=frozenset(group for group in query.groups if _is_member(connection, person, group)),
         )
 
-    def _search(self, username: str, connection: DirectoryConnection) -> NamedOutcome:
+    def _search(self, username: str, connection: DirectoryConnection) -> FindOutcome:
         settings = self._settings
         attribute = settings.username_attribute
         found = connection.read(

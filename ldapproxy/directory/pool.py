@@ -13,12 +13,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
-from ldapproxy.directory.connection import (
-    ConnectionLostError,
-    DirectoryConnection,
-    RequestRefusedError,
-    ServerFailedError,
-)
+from ldapproxy.directory.connection import DirectoryConnection
+from ldapproxy.directory.failures import ConnectionLostError, RequestRefusedError, ServerFailedError
 from ldapproxy.directory.servers import Servers
 from ldapproxy.directory.settings import LookupServer, LookupSettings
 

@@ -41,6 +41,9 @@ class LookupSettings:
         cache: how long an answer may be used again; 0 means never.
         base_dn: below which people and groups are.
         username_attribute: whose value is sent to Duo.
+        upn_attribute: holds names such as `alice@example.com`.
+        username_search: the filter that finds a bare account name, with `{name}` in its place, in values
+            only; None when such names are not looked up.
         search_filter: a further condition that a person's entry must meet, an RFC 4515 filter; None for none.
         service_account: the DN that looks up.
         service_password: its password.
@@ -58,3 +61,5 @@ class LookupSettings:
     search_filter: str | None
     service_account: str
     service_password: Secret
+    upn_attribute: str = "userPrincipalName"
+    username_search: str | None = None

@@ -19,10 +19,10 @@ from ldapproxy.auth.bind_flow import Conclusion, bind_flow
 from ldapproxy.auth.failed_binds import Attempt, FailedBinds
 from ldapproxy.auth.outcomes import Reason, Verdict
 from ldapproxy.auth.policy import Address, ListenerPolicy
-from ldapproxy.auth.preconditions import AnonymousBind, Refused, SimpleBind, examine
+from ldapproxy.auth.preconditions import TOO_MANY_FAILED, AnonymousBind, Refused, SimpleBind, examine
+from ldapproxy.ldap.actions import StartBind
 from ldapproxy.ldap.messages import BindRequest, Tag, encode_result
 from ldapproxy.ldap.result_codes import ResultCode
-from ldapproxy.ldap.session import StartBind
 from ldapproxy.net.bridge import run_soon
 from ldapproxy.net.counted import CountedPrimary
 from ldapproxy.net.lessons import Lessons
@@ -34,9 +34,6 @@ from ldapproxy.net.relay import Relay
 _log = logging.getLogger(__name__)
 
 _TOO_MANY = Refused(ResultCode.BUSY, Reason.TOO_MANY_PENDING, "too many logins are waiting; try again later")
-_TOO_MANY_FAILED = Refused(
-    ResultCode.BUSY, Reason.TOO_MANY_FAILED, "too many logins have failed; try again later"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +131,12 @@ class Binds:
                 attempt = self._failed.begin(examined.name, client, began)
                 if attempt is None:
                     self._observer.limit_hit(self.policy.listener, "failed_binds")
-                    return self._refuse(start.request, _TOO_MANY_FAILED, client, began)
+                    return self._refuse(start.request, TOO_MANY_FAILED, client, began)
                 primary = CountedPrimary(
-                    Primary(relay, start.request, start.raw, self._response_timeout), attempt, self._clock
+                    Primary(relay, start.request, start.raw, self._response_timeout),
+                    attempt,
+                    self.policy.nobody,
+                    self._clock,
                 )
                 ports = BindPorts(
                     primary,

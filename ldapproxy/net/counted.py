@@ -1,6 +1,6 @@
 """The directory's answer to a bind, counted where it is a wrong password (`limits.failed_binds`).
 
-Owns which answers count. It must not know how many are too many.
+Owns which answers count, and for whom. It must not know how many are too many.
 """
 
 from __future__ import annotations
@@ -8,7 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ldapproxy.auth.failed_binds import Attempt
-from ldapproxy.auth.outcomes import PrimaryAccepted, PrimaryOutcome, PrimaryRefused
+from ldapproxy.auth.names import SecurityIdentifier
+from ldapproxy.auth.outcomes import (
+    LookupUnavailable,
+    PrimaryAccepted,
+    PrimaryNotAsked,
+    PrimaryOutcome,
+    PrimaryRefused,
+)
 from ldapproxy.ldap.dn import DistinguishedName
 from ldapproxy.ldap.result_codes import ResultCode
 from ldapproxy.net.ports import PrimaryQuestions
@@ -21,18 +28,33 @@ class CountedPrimary:
     Args:
         primary: who asks.
         attempt: the bind that was let through.
+        nobody: the name under which the directory is asked about nobody (`ListenerPolicy.nobody`). What was
+            typed keeps its own count then: one for all who do not exist would tell them from those who do.
         clock: a monotonic clock in seconds.
     """
 
-    def __init__(self, primary: PrimaryQuestions, attempt: Attempt, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        primary: PrimaryQuestions,
+        attempt: Attempt,
+        nobody: DistinguishedName | None,
+        clock: Callable[[], float],
+    ) -> None:
         self._primary = primary
         self._attempt = attempt
+        self._nobody = nobody
         self._clock = clock
 
-    async def verify(self, password: Secret | None) -> PrimaryOutcome:
-        """Asks; only invalidCredentials counts as failed, and what nobody waited for."""
+    async def verify(self, password: Secret | None, name: DistinguishedName | None) -> PrimaryOutcome:
+        """Asks; only invalidCredentials counts as failed, and what nobody waited for.
+
+        A bind whose name was found counts as its entry's own, so that a bare account name is not worth
+        further guesses.
+        """
+        if name is not None and name != self._nobody and not self._attempt.belongs_to(name, self._clock()):
+            return PrimaryNotAsked()
         try:
-            outcome = await self._primary.verify(password)
+            outcome = await self._primary.verify(password, name)
         except BaseException:
             # The client has left. The directory counts a wrong password whether we hear of it or not; if we
             # did not, who hangs up early could go on for ever.
@@ -47,6 +69,10 @@ class CountedPrimary:
                 self._attempt.came_to_nothing()
         return outcome
 
-    async def who_is_bound(self) -> DistinguishedName | None:
+    async def who_is_bound(self) -> DistinguishedName | LookupUnavailable | None:
         """Asks."""
         return await self._primary.who_is_bound()
+
+    async def security_identifier(self) -> SecurityIdentifier | LookupUnavailable | None:
+        """Asks."""
+        return await self._primary.security_identifier()

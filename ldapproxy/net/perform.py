@@ -16,8 +16,10 @@ from typing import Any
 from ldapproxy.auth.audit import Durations
 from ldapproxy.auth.bind_flow import BindFlow, Conclusion
 from ldapproxy.auth.effects import (
+    AskSecurityIdentifier,
     AskWhoIsBound,
     Effect,
+    FindEntry,
     LookUpEntry,
     RecallLogin,
     VerifyOffline,
@@ -42,6 +44,8 @@ _log = logging.getLogger(__name__)
 # Kept of the budget for what follows the second factor: the verdict, an offline code, the answer on the wire.
 # So the application hears from us before its own time-out, if that is the same as `bind_timeout`.
 _RESERVE = 0.25
+
+_NO_LOOKUP = LookupUnavailable("no answer within bind_timeout")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,15 +133,18 @@ async def _answer(effect: Effect[Any], ports: BindPorts, stopwatch: _Stopwatch, 
     began = clock()
     left = budget - _RESERVE - (began - stopwatch.started)
     match effect:
-        case VerifyPrimary(password):
+        case VerifyPrimary(password, name):
             stage = "primary"
             late: Any = PrimaryUnavailable("no answer within bind_timeout")
-            ask: Callable[[], Awaitable[Any]] = partial(ports.primary.verify, password)
+            ask: Callable[[], Awaitable[Any]] = partial(ports.primary.verify, password, name)
         case AskWhoIsBound():
-            stage, late, ask = "lookup", None, ports.primary.who_is_bound
+            stage, late, ask = "lookup", _NO_LOOKUP, ports.primary.who_is_bound
+        case AskSecurityIdentifier():
+            stage, late, ask = "lookup", _NO_LOOKUP, ports.primary.security_identifier
+        case FindEntry():
+            stage, late, ask = "lookup", _NO_LOOKUP, partial(ports.lookup.find, effect)
         case LookUpEntry():
-            stage, late = "lookup", LookupUnavailable("no answer within bind_timeout")
-            ask = partial(ports.lookup.entry, effect)
+            stage, late, ask = "lookup", _NO_LOOKUP, partial(ports.lookup.entry, effect)
         case VerifySecondFactor():
             stage = "second_factor"
             late = SecondFactorResult(SecondFactorOutcome.TIMED_OUT, detail="no answer within bind_timeout")

@@ -8,8 +8,16 @@ from __future__ import annotations
 from typing import Protocol
 
 from ldapproxy.auth.audit import AuditRecord
-from ldapproxy.auth.effects import LookUpEntry, VerifyOffline, VerifySecondFactor
-from ldapproxy.auth.outcomes import LookupOutcome, OfflineResult, PrimaryOutcome, SecondFactorResult
+from ldapproxy.auth.effects import FindEntry, LookUpEntry, VerifyOffline, VerifySecondFactor
+from ldapproxy.auth.names import SecurityIdentifier
+from ldapproxy.auth.outcomes import (
+    FindOutcome,
+    LookupOutcome,
+    LookupUnavailable,
+    OfflineResult,
+    PrimaryOutcome,
+    SecondFactorResult,
+)
 from ldapproxy.ldap.dn import DistinguishedName
 from ldapproxy.secret import Secret
 
@@ -17,11 +25,14 @@ from ldapproxy.secret import Secret
 class PrimaryQuestions(Protocol):
     """Asks the directory on the session's own connection (`primary.Primary`)."""
 
-    async def verify(self, password: Secret | None) -> PrimaryOutcome:
-        """Sends the BindRequest, as it came or with another password."""
+    async def verify(self, password: Secret | None, name: DistinguishedName | None) -> PrimaryOutcome:
+        """Sends the BindRequest, as it came or with another password or name."""
 
-    async def who_is_bound(self) -> DistinguishedName | None:
+    async def who_is_bound(self) -> DistinguishedName | LookupUnavailable | None:
         """Whose the password was; None when the directory does not say."""
+
+    async def security_identifier(self) -> SecurityIdentifier | LookupUnavailable | None:
+        """Whose the password was, in Active Directory; None when the directory is another one."""
 
 
 class EntryLookup(Protocol):
@@ -29,6 +40,9 @@ class EntryLookup(Protocol):
 
     async def entry(self, query: LookUpEntry) -> LookupOutcome:
         """Answers the query; never raises for what a directory may do."""
+
+    async def find(self, wanted: FindEntry) -> FindOutcome:
+        """Finds the one entry; never raises for what a directory may do."""
 
 
 class SecondFactor(Protocol):

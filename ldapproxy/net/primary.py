@@ -7,21 +7,33 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from ldapproxy.auth.outcomes import PrimaryAccepted, PrimaryOutcome, PrimaryRefused, PrimaryUnavailable
+from ldapproxy.auth.names import SecurityIdentifier
+from ldapproxy.auth.outcomes import (
+    LookupUnavailable,
+    PrimaryAccepted,
+    PrimaryOutcome,
+    PrimaryRefused,
+    PrimaryUnavailable,
+)
 from ldapproxy.ldap.dn import DistinguishedName
 from ldapproxy.ldap.errors import DecodeError, InvalidName
 from ldapproxy.ldap.messages import (
     WHO_AM_I_OID,
     BindRequest,
+    SimpleAuthentication,
     Tag,
+    decode_entry_values,
     decode_result,
     encode_bind_request,
     encode_extended_request,
+    encode_root_dse_search,
 )
 from ldapproxy.ldap.result_codes import ResultCode
 from ldapproxy.net.servers import DirectoryUnavailable
 from ldapproxy.net.upstream import DirectoryConnection, DirectoryLost
 from ldapproxy.secret import Secret
+
+_TOKEN_GROUPS = "tokenGroups"  # noqa: S105 - the name of an attribute
 
 
 class BindConnection(Protocol):
@@ -53,13 +65,17 @@ class Primary:
         self._raw = raw
         self._response_timeout = response_timeout
 
-    async def verify(self, password: Secret | None) -> PrimaryOutcome:
-        """Sends the BindRequest, as it came or with another password."""
+    async def verify(self, password: Secret | None, name: DistinguishedName | None) -> PrimaryOutcome:
+        """Sends the BindRequest, as it came or with another password or name; all else of it stays."""
         request = self._request
-        if password is None:
-            raw = self._raw
-        else:
-            raw = encode_bind_request(request.message_id, request.name, password, request.controls)
+        raw = self._raw
+        if password is not None or name is not None:
+            raw = encode_bind_request(
+                request.message_id,
+                request.name if name is None else name.text.encode(),
+                _credential(request) if password is None else password,
+                request.controls,
+            )
         try:
             connection = await self._connection.begin_bind()
             frame = await connection.ask(raw, request.message_id, Tag.BIND_RESPONSE, self._response_timeout)
@@ -75,16 +91,16 @@ class Primary:
             return PrimaryAccepted(frame.raw)
         return PrimaryRefused(frame.raw, result.result_code, is_referral)
 
-    async def who_is_bound(self) -> DistinguishedName | None:
+    async def who_is_bound(self) -> DistinguishedName | LookupUnavailable | None:
         """Asks "Who am I?" (RFC 4532) after an accepted bind; None when the answer is no name."""
-        message_id = 2 if self._request.message_id == 1 else 1
-        question = encode_extended_request(message_id, WHO_AM_I_OID)
+        number = self._own_message_id
+        question = encode_extended_request(number, WHO_AM_I_OID)
         try:
             connection = await self._connection.begin_bind()
-            frame = await connection.ask(question, message_id, Tag.EXTENDED_RESPONSE, self._response_timeout)
+            frame = await connection.ask(question, number, Tag.EXTENDED_RESPONSE, self._response_timeout)
             result = decode_result(frame)
-        except (DirectoryUnavailable, DirectoryLost, DecodeError):
-            return None
+        except (DirectoryUnavailable, DirectoryLost, DecodeError) as error:
+            return LookupUnavailable(f'no answer to "Who am I?": {error}')
         if result.result_code != ResultCode.SUCCESS or result.response_value is None:
             return None
         # RFC 4513 section 5.2.1.8: authzId is "dn:" or "u:", case-sensitive.
@@ -95,3 +111,34 @@ class Primary:
             return DistinguishedName.parse(name.decode())
         except (UnicodeDecodeError, InvalidName):
             return None
+
+    async def security_identifier(self) -> SecurityIdentifier | LookupUnavailable | None:
+        """Asks Active Directory for the SID that an accepted bind has given the connection.
+
+        The root DSE's tokenGroups are the SIDs of the security context (MS-ADTS section 3.1.1.3.2), the
+        user's own before those of its groups. None when there are none, as in other directories.
+        """
+        number = self._own_message_id
+        question = encode_root_dse_search(number, _TOKEN_GROUPS)
+        try:
+            connection = await self._connection.begin_bind()
+            *entries, done = await connection.search(question, number, self._response_timeout)
+            if decode_result(done).result_code != ResultCode.SUCCESS:
+                return None
+            identifiers = [value for entry in entries for value in decode_entry_values(entry, _TOKEN_GROUPS)]
+        except (DirectoryUnavailable, DirectoryLost, DecodeError) as error:
+            return LookupUnavailable(f"no answer to the search for {_TOKEN_GROUPS}: {error}")
+        return SecurityIdentifier(identifiers[0]) if identifiers else None
+
+    @property
+    def _own_message_id(self) -> int:
+        """Of a question of ours; it is answered before the client can use the same one."""
+        return 2 if self._request.message_id == 1 else 1
+
+
+def _credential(request: BindRequest) -> Secret:
+    match request.authentication:
+        case SimpleAuthentication(credential):
+            return credential
+        case _:
+            raise AssertionError("only simple binds come here")

@@ -62,6 +62,7 @@ class DirectoryConnection(Protocol):
         self._framer = MessageFramer(_ANSWER_SIZE, allow_zero_id=True)
         self._answer: asyncio.Future[Frame] | None = None
         self._awaited = (0, 0)
+        self._entries: list[Frame] | None = None
         self._stream: StreamFramer | None = None
         self._sink: Sink | None = None
         self._secured: asyncio.Future[None] | None = None
@@ -109,7 +110,22 @@ class DirectoryConnection(Protocol):
             self.abort("the question was given up")
             raise
         finally:
-            self._answer = None
+            self._answer = self._entries = None
+
+    async def search(self, raw: bytes, message_id: int, timeout: float) -> list[Frame]:
+        """Sends a search of at most one entry and waits for its end.
+
+        Returns:
+            The entry, if there is one, and the SearchResultDone.
+
+        Raises:
+            DirectoryLost: as `ask` does.
+        """
+        entries: list[Frame] = []
+        if self.is_idle:
+            self._entries = entries
+        done = await self.ask(raw, message_id, Tag.SEARCH_RESULT_DONE, timeout)
+        return [*entries, done]
 
     async def start_tls(self, options: IOpenSSLClientConnectionCreator, timeout: float) -> None:
         """StartTLS towards the directory (RFC 4511 section 4.14); refused means lost, never clear text.
@@ -238,6 +254,11 @@ class DirectoryConnection(Protocol):
             return
         frame = self._framer.next()
         if frame is None:
+            return
+        is_entry = (frame.message_id, frame.tag) == (self._awaited[0], Tag.SEARCH_RESULT_ENTRY)
+        if is_entry and self._entries is not None and not self._entries:
+            self._entries.append(frame)
+            self._take_answer()
             return
         if (frame.message_id, frame.tag) != self._awaited:
             self._fail("the directory answered something else than was asked")

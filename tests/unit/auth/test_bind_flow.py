@@ -9,7 +9,6 @@ import pytest
 
 from ldapproxy.auth.credentials import Auto, Everybody, NamedDevice, Passcode, Push
 from ldapproxy.auth.effects import (
-    AskWhoIsBound,
     LookUpEntry,
     RecallLogin,
     VerifyOffline,
@@ -133,28 +132,6 @@ def test_the_username_may_be_the_entrys_rdn() -> None:
     entry = replace(ENTRY, usernames=("x", "y"), rdn_value="Alice")
     effects, _ = transcript(bind("secret"), policy(username=UsernameSource.RDN), ACCEPTED, entry, ALLOWED)
     assert second_factor_of(list(effects)).username == "Alice"
-
-
-# Names that are no DN
-
-
-def test_another_form_of_name_is_resolved_by_the_directory_after_the_primary() -> None:
-    effects, conclusion = transcript(
-        bind("secret", "alice@example.com"), policy(), ACCEPTED, ALICE, ENTRY, ALLOWED
-    )
-    assert effects[:3] == [VerifyPrimary(None), AskWhoIsBound(), LookUpEntry(ALICE, frozenset())]
-    assert conclusion.verdict is Verdict.ACCEPTED
-
-
-@pytest.mark.parametrize("answer", [None, DistinguishedName.parse("")])
-def test_an_accepted_primary_without_an_identity_is_rejected(answer: DistinguishedName | None) -> None:
-    _, conclusion = transcript(bind("secret", "alice@example.com"), policy(), ACCEPTED, answer)
-    assert conclusion.reason is Reason.IDENTITY_UNKNOWN
-
-
-def test_a_name_of_blanks_is_nobody() -> None:
-    _, conclusion = transcript(bind("secret", "  "), policy(exempt=(ExemptSubtree(PEOPLE),)), ACCEPTED)
-    assert conclusion.reason is Reason.IDENTITY_UNKNOWN
 
 
 # Exemptions

@@ -133,7 +133,7 @@ def test_each_flaw_alone_keeps_the_portal_shut(change: dict[str, Any]) -> None:
 
 def test_every_field_of_the_policy_was_thought_of() -> None:
     """Whoever adds a field decides here what it means for the portal."""
-    kept = {"listener", "bind_timeout", "username", "require_group", "shared"}
+    kept = {"listener", "bind_timeout", "username", "rewrites", "nobody", "require_group", "shared"}
     changed = {
         "fail_mode",
         "factors",

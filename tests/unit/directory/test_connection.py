@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 import trustme
 
-from ldapproxy.directory.connection import (
+from ldapproxy.directory.connection import DirectoryConnection
+from ldapproxy.directory.failures import (
     LARGEST_ANSWER,
     ConnectionLostError,
-    DirectoryConnection,
     RequestRefusedError,
     ServerFailedError,
 )

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from ldapproxy.auth.outcomes import EntryNotFound, LookupUnavailable, SeveralEntries
-from ldapproxy.directory.lookup import Lookup, NamedOutcome
+from ldapproxy.auth.outcomes import EntryNotFound, FindOutcome, LookupUnavailable, SeveralEntries
+from ldapproxy.directory.lookup import Lookup
 from ldapproxy.directory.settings import LookupServer, LookupSettings
 from ldapproxy.ldap.dn import DistinguishedName
 from tests.support.example_directory import ALICE, ODD_NAME, SEVERAL, UNICODE
@@ -23,8 +23,8 @@ def slapd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slapd]:
         yield running
 
 
-def named(settings: LookupSettings, username: str) -> NamedOutcome:
-    async def ask() -> NamedOutcome:
+def named(settings: LookupSettings, username: str) -> FindOutcome:
+    async def ask() -> FindOutcome:
         lookup = Lookup(settings)
         try:
             return await lookup.named(username)
@@ -87,7 +87,7 @@ def test_a_directory_that_is_away_says_so() -> None:
 
 
 def test_after_the_end_nobody_is_asked(slapd: Slapd) -> None:
-    async def ask() -> NamedOutcome:
+    async def ask() -> FindOutcome:
         lookup = Lookup(settings_for(plain(slapd)))
         await lookup.aclose()
         return await lookup.named("alice")

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from ldapproxy.directory import pool as pool_module
-from ldapproxy.directory.connection import DirectoryConnection, RequestRefusedError
+from ldapproxy.directory.connection import DirectoryConnection
 from ldapproxy.directory.entries import RawEntry
+from ldapproxy.directory.failures import RequestRefusedError
 from ldapproxy.directory.pool import DirectoryUnavailableError, Pool
 from tests.support.example_directory import ALICE, SERVICE
 from tests.support.slapd import Slapd

@@ -8,10 +8,11 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
 
 from ldapproxy.auth.audit import AuditRecord
-from ldapproxy.auth.effects import LookUpEntry, VerifySecondFactor
-from ldapproxy.auth.outcomes import LookupOutcome, SecondFactorResult
+from ldapproxy.auth.effects import FindEntry, LookUpEntry, VerifySecondFactor
+from ldapproxy.auth.outcomes import EntryNotFound, FindOutcome, LookupOutcome, SecondFactorResult
 from tests.unit.net.usual_settings import ALLOWED, ENTRY
 
 
@@ -48,25 +49,36 @@ class ScriptedSecondFactor:
 
 @dataclass
 class ScriptedLookup:
-    """Answers with `answer`: an outcome, an exception to raise, or None to hang."""
+    """Answers with `answer` and `found`: an outcome, an exception to raise, or None to hang."""
 
     answer: LookupOutcome | BaseException | None = ENTRY
+    found: FindOutcome | BaseException | None = field(default_factory=EntryNotFound)
     asked: list[LookUpEntry] = field(default_factory=list)
+    wanted: list[FindEntry] = field(default_factory=list)
     waiting: int = 0
 
     async def entry(self, query: LookUpEntry) -> LookupOutcome:
-        """Answers."""
+        """Answers with `answer`."""
         self.asked.append(query)
-        if self.answer is None:
+        answer: LookupOutcome = await self._say(self.answer)
+        return answer
+
+    async def find(self, wanted: FindEntry) -> FindOutcome:
+        """Answers with `found`."""
+        self.wanted.append(wanted)
+        found: FindOutcome = await self._say(self.found)
+        return found
+
+    async def _say(self, answer: Any) -> Any:
+        if answer is None:
             self.waiting += 1
             try:
                 await asyncio.get_running_loop().create_future()
             finally:
                 self.waiting -= 1
-        if isinstance(self.answer, BaseException):
-            raise self.answer
-        assert self.answer is not None
-        return self.answer
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
 
 
 @dataclass

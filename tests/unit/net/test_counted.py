@@ -8,13 +8,24 @@ from ipaddress import ip_address
 import pytest
 
 from ldapproxy.auth.failed_binds import FailedBindRules, FailedBinds
-from ldapproxy.auth.outcomes import PrimaryAccepted, PrimaryOutcome, PrimaryRefused, PrimaryUnavailable
+from ldapproxy.auth.names import SecurityIdentifier
+from ldapproxy.auth.outcomes import (
+    LookupUnavailable,
+    PrimaryAccepted,
+    PrimaryNotAsked,
+    PrimaryOutcome,
+    PrimaryRefused,
+    PrimaryUnavailable,
+)
 from ldapproxy.ldap.dn import DistinguishedName
 from ldapproxy.net.counted import CountedPrimary
 from ldapproxy.secret import Secret
 
 CLIENT = ip_address("192.0.2.1")
 NAME = "uid=alice,dc=example,dc=com"
+NOBODY = DistinguishedName.parse("cn=nobody,dc=example,dc=com")
+
+WRONG = PrimaryRefused(b"response", 49, is_referral=False)
 
 
 class Answering:
@@ -23,22 +34,27 @@ class Answering:
     def __init__(self, answer: PrimaryOutcome | None) -> None:
         self._answer = answer
         self.asked: list[Secret | None] = []
+        self.names: list[DistinguishedName | None] = []
 
-    async def verify(self, password: Secret | None) -> PrimaryOutcome:
+    async def verify(self, password: Secret | None, name: DistinguishedName | None) -> PrimaryOutcome:
         self.asked.append(password)
+        self.names.append(name)
         if self._answer is None:
             await asyncio.Event().wait()
         assert self._answer is not None
         return self._answer
 
-    async def who_is_bound(self) -> DistinguishedName | None:
+    async def who_is_bound(self) -> DistinguishedName | LookupUnavailable | None:
         return DistinguishedName.parse(NAME)
 
+    async def security_identifier(self) -> SecurityIdentifier | LookupUnavailable | None:
+        return SecurityIdentifier(b"sid")
 
-def counted(counts: FailedBinds, answer: PrimaryOutcome | None) -> CountedPrimary:
-    attempt = counts.begin(NAME, CLIENT, 0)
+
+def counted(counts: FailedBinds, answer: PrimaryOutcome | None, name: str = NAME) -> CountedPrimary:
+    attempt = counts.begin(name, CLIENT, 0)
     assert attempt is not None
-    return CountedPrimary(Answering(answer), attempt, lambda: 0.0)
+    return CountedPrimary(Answering(answer), attempt, NOBODY, lambda: 0.0)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +69,7 @@ def counted(counts: FailedBinds, answer: PrimaryOutcome | None) -> CountedPrimar
 )
 def test_only_invalid_credentials_count(answer: PrimaryOutcome, counts_as_failed: bool) -> None:
     counts = FailedBinds(FailedBindRules(per_user=1))
-    assert asyncio.run(counted(counts, answer).verify(Secret("pw"))) is answer
+    assert asyncio.run(counted(counts, answer).verify(Secret("pw"), None)) is answer
     assert (counts.begin(NAME, CLIENT, 0) is None) is counts_as_failed
 
 
@@ -61,7 +77,7 @@ def test_hanging_up_before_the_answer_counts() -> None:
     counts = FailedBinds(FailedBindRules(per_user=1))
 
     async def leave() -> None:
-        task = asyncio.create_task(counted(counts, None).verify(None))
+        task = asyncio.create_task(counted(counts, None).verify(None, None))
         await asyncio.sleep(0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -74,3 +90,25 @@ def test_hanging_up_before_the_answer_counts() -> None:
 def test_who_is_bound_is_asked_as_before() -> None:
     primary = counted(FailedBinds(FailedBindRules()), PrimaryAccepted(b"response"))
     assert asyncio.run(primary.who_is_bound()) == DistinguishedName.parse(NAME)
+
+
+def test_the_sid_is_asked_as_before() -> None:
+    primary = counted(FailedBinds(FailedBindRules()), PrimaryAccepted(b"response"))
+    assert asyncio.run(primary.security_identifier()) == SecurityIdentifier(b"sid")
+
+
+def test_a_bare_account_name_counts_as_the_entry_that_was_found() -> None:
+    counts = FailedBinds(FailedBindRules(per_user=2))
+    alice = DistinguishedName.parse(NAME)
+    assert asyncio.run(counted(counts, WRONG, "alice").verify(Secret("pw"), alice)) is WRONG
+    assert asyncio.run(counted(counts, WRONG).verify(Secret("pw"), None)) is WRONG
+    assert counts.begin("UID=alice, dc=example,dc=com", CLIENT, 0) is None
+    assert asyncio.run(counted(counts, WRONG, "alice").verify(Secret("pw"), alice)) == PrimaryNotAsked()
+
+
+def test_those_who_do_not_exist_have_a_count_each() -> None:
+    """Else the first of them that is guessed too often would tell all of them from those who do exist."""
+    counts = FailedBinds(FailedBindRules(per_user=1))
+    assert asyncio.run(counted(counts, WRONG, "alicia").verify(Secret("pw"), NOBODY)) is WRONG
+    assert counts.begin("ALICIA", CLIENT, 0) is None
+    assert asyncio.run(counted(counts, WRONG, "alina").verify(Secret("pw"), NOBODY)) is WRONG

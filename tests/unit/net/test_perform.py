@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine
+from enum import Enum, unique
 from ipaddress import ip_address
 from typing import Any
 
@@ -14,9 +15,11 @@ import pytest
 from ldapproxy.auth import replies
 from ldapproxy.auth.audit import Durations
 from ldapproxy.auth.bind_flow import BindFlow, Conclusion, bind_flow
-from ldapproxy.auth.effects import Effect, RecallLogin, VerifyOffline
+from ldapproxy.auth.effects import Effect, FindEntry, RecallLogin, VerifyOffline
+from ldapproxy.auth.names import AccountName, SecurityIdentifier
 from ldapproxy.auth.outcomes import (
     FailMode,
+    LookupUnavailable,
     OfflineResult,
     OfflineVerdict,
     PrimaryAccepted,
@@ -41,17 +44,29 @@ REFUSED = PrimaryRefused(bind_response(1, 49), 49, is_referral=False)
 UNAVAILABLE = SecondFactorResult(SecondFactorOutcome.UNAVAILABLE)
 
 
+@unique
+class Nothing(Enum):
+    """The directory answers, and says nothing."""
+
+    SAID = "said"
+
+
+Answer = DistinguishedName | SecurityIdentifier | Nothing | BaseException | None
+
+
 class Neighbours:
     """The ports of one bind. An answer is a value, an exception to raise, or None to hang."""
 
     def __init__(self) -> None:
         self.primary_answer: PrimaryOutcome | BaseException | None = ACCEPTED
-        self.who: DistinguishedName | BaseException | None = DistinguishedName.parse(ALICE)
+        self.who: Answer = DistinguishedName.parse(ALICE)
+        self.identifier: Answer = Nothing.SAID
         self.lookup = ScriptedLookup()
         self.second_factor = ScriptedSecondFactor()
         self.offline_answer: OfflineResult | BaseException | None = OfflineResult(OfflineVerdict.VERIFIED)
         self.recalls: bool | BaseException = False
         self.passwords: list[Secret | None] = []
+        self.names: list[DistinguishedName | None] = []
         self.asked_offline: list[VerifyOffline] = []
         self.hanging = 0
 
@@ -64,18 +79,23 @@ class Neighbours:
                 self.hanging -= 1
         if isinstance(answer, BaseException):
             raise answer
-        return answer
+        return None if answer is Nothing.SAID else answer
 
-    async def verify(self, question: Any) -> Any:
+    async def verify(self, question: Any, name: DistinguishedName | None = None) -> Any:
         """The primary's, and the offline store's."""
         if isinstance(question, VerifyOffline):
             self.asked_offline.append(question)
             return await self._say(self.offline_answer)
         self.passwords.append(question)
+        self.names.append(name)
         return await self._say(self.primary_answer)
 
-    async def who_is_bound(self) -> DistinguishedName | None:
+    async def who_is_bound(self) -> DistinguishedName | LookupUnavailable | None:
         found: DistinguishedName | None = await self._say(self.who)
+        return found
+
+    async def security_identifier(self) -> SecurityIdentifier | LookupUnavailable | None:
+        found: SecurityIdentifier | None = await self._say(self.identifier)
         return found
 
     async def online_login(self, identity: str) -> None:
@@ -93,6 +113,10 @@ class Neighbours:
                 self.primary_answer = None
             case "who":
                 self.who = None
+            case "identifier":
+                self.who, self.identifier = Nothing.SAID, None
+            case "find":
+                self.who, self.lookup.found = Nothing.SAID, None
             case "lookup":
                 self.lookup.answer = None
             case "second_factor":
@@ -170,6 +194,27 @@ def test_who_is_bound_and_the_look_up_are_one_stage(on_reactor: OnReactor) -> No
     assert durations.lookup == 2.0, "two questions of one tick each"
 
 
+def test_a_name_that_was_found_is_sent_on(on_reactor: OnReactor) -> None:
+    neighbours = Neighbours()
+    neighbours.lookup.found = ENTRY.dn
+    conclusion, durations = on_reactor(
+        performing(neighbours, name="alice", nobody=DistinguishedName.parse("cn=nobody,dc=example,dc=com"))
+    )
+    assert conclusion.verdict is Verdict.ACCEPTED
+    assert neighbours.names == [ENTRY.dn]
+    assert neighbours.lookup.wanted == [FindEntry(AccountName("alice"))]
+    assert durations.lookup is not None
+
+
+def test_a_name_that_nobody_explains(on_reactor: OnReactor) -> None:
+    neighbours = Neighbours()
+    neighbours.who, neighbours.identifier = Nothing.SAID, SecurityIdentifier(b"sid")
+    neighbours.lookup.found = ENTRY.dn
+    conclusion, _ = on_reactor(performing(neighbours, name="alice@example.com"))
+    assert conclusion.verdict is Verdict.ACCEPTED
+    assert neighbours.lookup.wanted == [FindEntry(SecurityIdentifier(b"sid"))]
+
+
 # What is thrown rejects.
 
 
@@ -183,6 +228,14 @@ def _primary(neighbours: Neighbours, error: BaseException) -> None:
 
 def _who(neighbours: Neighbours, error: BaseException) -> None:
     neighbours.who = error
+
+
+def _identifier(neighbours: Neighbours, error: BaseException) -> None:
+    neighbours.who, neighbours.identifier = Nothing.SAID, error
+
+
+def _find(neighbours: Neighbours, error: BaseException) -> None:
+    neighbours.who, neighbours.lookup.found = Nothing.SAID, error
 
 
 def _lookup(neighbours: Neighbours, error: BaseException) -> None:
@@ -206,6 +259,8 @@ EVERY_MODE = tuple(FailMode)
 PLACES = [
     (_primary, 80, EVERY_MODE),
     (_who, 49, EVERY_MODE),
+    (_identifier, 49, EVERY_MODE),
+    (_find, 49, EVERY_MODE),
     (_lookup, 49, EVERY_MODE),
     (_second_factor, 49, EVERY_MODE),
     (_recall, 49, EVERY_MODE),
@@ -281,7 +336,9 @@ def test_a_flow_that_breaks_rejects(on_reactor: OnReactor) -> None:
     ("stage", "reason", "code"),
     [
         ("primary", Reason.PRIMARY_UNAVAILABLE, 52),
-        ("who", Reason.IDENTITY_UNKNOWN, 49),
+        ("who", Reason.LOOKUP_UNAVAILABLE, 52),
+        ("identifier", Reason.LOOKUP_UNAVAILABLE, 52),
+        ("find", Reason.LOOKUP_UNAVAILABLE, 52),
         ("lookup", Reason.LOOKUP_UNAVAILABLE, 52),
         ("second_factor", Reason.TIMED_OUT, 49),
     ],
