@@ -83,10 +83,10 @@ def _parser() -> argparse.ArgumentParser:
         add(name, command, summary).add_argument(
             "-c", "--config", metavar="FILE", type=Path, required=True, help="the configuration (YAML)"
         )
-    # Their options are theirs: see `ldapproxy demo --help`.
+    # Their options are theirs: see `ldapproxy offline --help`.
+    add("offline", _offline, "enrol, list and revoke offline authenticators", takes_further=True)
     add("demo", _demo, "try it: a directory, a Duo simulator, and the proxy between them", takes_further=True)
     add("duo-simulator", _duo_simulator, "only the Duo simulator, to test applications", takes_further=True)
-    add("offline", _offline, "offline authenticators (not available yet)", takes_further=True)
     return parser
 
 
@@ -132,9 +132,10 @@ def _duo_simulator(_parsed: argparse.Namespace, further: list[str]) -> int:
     return command_line.duo_simulator(further)
 
 
-def _offline(_parsed: argparse.Namespace, _further: list[str]) -> int:
-    sys.stderr.write("ldapproxy: offline authenticators are not available yet\n")
-    return UNUSABLE
+def _offline(_parsed: argparse.Namespace, further: list[str]) -> int:
+    from ldapproxy.offline_commands import command_line
+
+    return command_line.run(further, _load)
 
 
 def _load(path: Path) -> Configuration:

@@ -14,7 +14,7 @@ import os
 import sqlite3
 import stat
 import time
-from contextlib import AbstractContextManager, closing, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -133,8 +133,8 @@ class SqliteFile:
                 "is missing; restore it from a backup, or restart ldapproxy to begin with an empty one"
             )
         try:
-            # SQLite gives its further files (-wal, -shm) the same mode.
-            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            # SQLite gives its further files (-wal, -shm) the same mode and, as root, the same owner.
+            made = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         except FileExistsError:
             return  # another process was quicker
         except OSError as error:
@@ -142,6 +142,10 @@ class SqliteFile:
                 f"is missing and cannot be made: {error.strerror}; "
                 "give its folder to the user that runs ldapproxy"
             ) from None
+        try:
+            _give_to_owner_of(self.path.parent, made)
+        finally:
+            os.close(made)
         _log.warning("there was no store of offline authenticators; made an empty one: %s", self.path)
 
     def _switch_to_wal(self) -> None:
@@ -170,6 +174,14 @@ class SqliteFile:
             connection.close()
             raise
         return connection
+
+
+def _give_to_owner_of(folder: Path, made: int) -> None:
+    """An administrator's command, run as root, must not make a store that the proxy cannot open."""
+    if os.geteuid() == 0:
+        owner = folder.stat()
+        with suppress(OSError):  # a root without that right; the proxy will say what is wrong
+            os.fchown(made, owner.st_uid, owner.st_gid)
 
 
 def _is_missing(path: Path) -> bool:

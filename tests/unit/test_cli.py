@@ -168,13 +168,8 @@ def test_check_fails_when_nothing_answers(sample: Sample, capsys: pytest.Capture
     ]
 
 
-def test_offline_is_not_there_yet(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["offline", "enroll", "--label", "x"]) == cli.UNUSABLE
-    assert capsys.readouterr().err == "ldapproxy: offline authenticators are not available yet\n"
-
-
-def test_the_demos_have_their_own_options(capsys: pytest.CaptureFixture[str]) -> None:
-    for command in ("demo", "duo-simulator"):
+def test_some_commands_have_options_of_their_own(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in ("offline", "demo", "duo-simulator"):
         with pytest.raises(SystemExit) as caught:
             cli.main([command, "--help"])
         assert caught.value.code == 0
@@ -182,7 +177,20 @@ def test_the_demos_have_their_own_options(capsys: pytest.CaptureFixture[str]) ->
         with pytest.raises(SystemExit) as caught:
             cli.main([command, "--nonsense"])
         assert caught.value.code == cli.UNUSABLE
-        assert "unrecognized arguments: --nonsense" in capsys.readouterr().err
+        assert f"ldapproxy {command}: error: " in capsys.readouterr().err
+
+
+def test_offline_commands_get_their_arguments_as_they_are(
+    sample: Sample, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sample.add_offline()
+    sample.load()
+    assert cli.main(["offline", "list", "--config", str(sample.path)]) == cli.OK
+    assert capsys.readouterr().out == "There is no offline authenticator.\n"
+    del sample.duo["api_host"]
+    assert sample.problems()
+    assert cli.main(["offline", "list", "-c", str(sample.path)]) == cli.UNUSABLE
+    assert "duo.prod.api_host: is required" in capsys.readouterr().err
 
 
 def test_the_module_runs(sample: Sample) -> None:

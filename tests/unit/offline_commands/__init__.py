@@ -1,0 +1,1 @@
+"""Tests of `ldapproxy.offline_commands`."""
