@@ -2,11 +2,11 @@
 
 settings    what this floor is told                        ports       whom it asks: look-up, Duo, audit
 listener    one listener: who may connect, how many        server      one client connection
-relay       a session and its directory connection, raw    pressure    why a client is not read right now
+relay       a session and its directory connection, raw    leftover    what is half through at a bind
 servers     the servers of a directory, failover           upstream    one directory connection
 tls         contexts for both sides                        transport   Twisted's transports as a type
 binds       the binds of one listener                      primary     one bind's questions to the directory
-pool        connections that wait for their next session
+pool        connections that wait for their next session   pressure    why a client is not read right now
 counted     its answer, counted as a wrong password        lone_binds  binds that belong to no session
 perform     runs a bind flow: effect -> call, one deadline pushes      Duo transactions in flight, shared
 bridge      asyncio's tasks <-> Twisted's Deferreds        lessons     what the end of a bind means later

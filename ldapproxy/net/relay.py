@@ -15,6 +15,7 @@ from zope.interface import implementer
 from ldapproxy.ldap.framing import Frame, Head
 from ldapproxy.ldap.messages import WHO_AM_I_OID, Tag, decode_extended_request
 from ldapproxy.net.bridge import run_soon
+from ldapproxy.net.leftover import Leftover
 from ldapproxy.net.pressure import Cause, ClientReading, DirectoryPace
 from ldapproxy.net.servers import Directory, DirectoryUnavailable
 from ldapproxy.net.transport import Transport
@@ -60,10 +61,12 @@ class Relay:
         self._reading = ClientReading(client)
         self._connection: DirectoryConnection | None = None
         self._connecting: asyncio.Task[DirectoryConnection] | None = None
-        self._leftover: _Leftover | None = None
+        self._leftover: Leftover | None = None
         self._unsent: list[Frame] = []
         self._unsent_bytes = 0
         self._own_answers: list[bytes] = []
+        # What the client still has to get of a message of which it has a part.
+        self._rest = 0
         self._client_is_slow = False
         self._is_closed = False
         client.registerProducer(self, True)
@@ -94,7 +97,8 @@ class Relay:
             DirectoryUnavailable: no server could be reached.
         """
         if self._leftover is not None:
-            await self._leftover.gone
+            # Others may wait for it too: who gives up must not cancel it for them.
+            await asyncio.shield(self._leftover.gone)
         if self._connection is None:
             connection = await self._directory.take()
             if self._is_closed:
@@ -102,8 +106,6 @@ class Relay:
                 raise DirectoryUnavailable("the client has gone")
             self._connection = connection
             connection.transport.registerProducer(DirectoryPace(self._reading), True)
-            if self._client_is_slow:
-                connection.transport.pauseProducing()
         return self._connection
 
     def suspend(self) -> None:
@@ -115,12 +117,16 @@ class Relay:
         connection = self._connection
         if connection is None:
             return
-        rest = connection.rest_of_message
-        if rest:
+        if self._rest:
             self._connection = None
-            self._leftover = _Leftover(self, connection, rest)
+            connection.transport.unregisterProducer()
+            self._reading.release(Cause.DIRECTORY_SLOW)
+            self._leftover = Leftover(connection, self, self._rest, self._directory.response_timeout)
         elif not connection.stop_relaying():
             self.drop("the beginning of a further answer was there already")
+        elif self._client_is_slow:
+            # The answer to the bind is small, and has to be read within `response_timeout`.
+            connection.transport.resumeProducing()
 
     def resume(self) -> bool:
         """Relay what comes from now on.
@@ -131,6 +137,8 @@ class Relay:
         if self._connection is None or not self._connection.relay_to(self):
             self.drop("the directory connection was lost while the bind was pending")
             return False
+        if self._client_is_slow:
+            self._connection.transport.pauseProducing()
         return True
 
     def drop(self, why: str) -> None:
@@ -175,7 +183,7 @@ class Relay:
     @property
     def at_boundary(self) -> bool:
         """True when the client has no message only in part."""
-        return self._leftover is None and (self._connection is None or not self._connection.rest_of_message)
+        return not self._rest
 
     def answer(self, raw: bytes) -> None:
         """Sends an answer of our own, between two messages of the directory."""
@@ -194,6 +202,7 @@ class Relay:
             return
         if data:
             self._client.write(data)
+        self._rest = 0 if self._connection is None else self._connection.rest_of_message
         if self._own_answers and self.at_boundary:
             self._write_own_answers()
 
@@ -231,8 +240,17 @@ class Relay:
         """The client's transport is gone; `close` follows from there."""
 
     @property
+    def client_is_slow(self) -> bool:
+        """True while the client has to catch up, and so nothing is read for it."""
+        return self._client_is_slow
+
+    @property
     def _producing(self) -> DirectoryConnection | None:
-        return self._connection if self._leftover is None else self._leftover.connection
+        """The connection whose bytes go to the client now."""
+        if self._leftover is not None:
+            return self._leftover.connection
+        connection = self._connection
+        return connection if connection is not None and connection.is_relaying else None
 
     def _connected(self, task: asyncio.Task[DirectoryConnection]) -> None:
         if task.cancelled() or self._connecting is not task:
@@ -277,39 +295,7 @@ class Relay:
     def pass_on(self, data: bytes) -> None:
         """Bytes of a message that is being brought to its end."""
         self._client.write(data)
-
-
-class _Leftover:
-    """A connection whose current message is still passed on, and nothing behind it; then it is closed."""
-
-    def __init__(self, relay: Relay, connection: DirectoryConnection, rest: int) -> None:
-        self._relay = relay
-        self._rest = rest
-        self.connection = connection
-        self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        connection.pass_to(self)
-
-    def from_directory(self, data: bytes, heads: list[Head]) -> None:
-        """Bytes of the directory: the rest of the message, and perhaps what is not to be passed on."""
-        part = data[: self._rest]
-        self._rest -= len(part)
-        self._relay.pass_on(part)
-        if not self._rest:
-            self._end()
-
-    def directory_lost(self) -> None:
-        """The connection closed within the message."""
-        self._end()
-
-    def give_up(self) -> None:
-        """The session is over."""
-        self._end()
-
-    def _end(self) -> None:
-        _close(self.connection, "a bind has replaced the identity on it")
-        if not self.gone.done():
-            self.gone.set_result(None)
-        self._relay.leftover_ended(whole=not self._rest)
+        self._rest -= len(data)
 
 
 def _close(connection: DirectoryConnection, why: str) -> None:

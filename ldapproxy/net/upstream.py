@@ -78,6 +78,11 @@ class DirectoryConnection(Protocol):
         nothing_awaited = self._answer is None and self._sink is None and self._stream is None
         return self.is_open and nothing_awaited and not self._framer.buffered
 
+    @property
+    def is_relaying(self) -> bool:
+        """True while what comes goes to a sink."""
+        return self._sink is not None
+
     # What the connection is asked to do.
 
     async def ask(self, raw: bytes, message_id: int, tag: Tag, timeout: float) -> Frame:

@@ -18,7 +18,7 @@ from typing import Self
 
 from tests.support.certificates import ServerCertificate
 from tests.support.ldap_bytes import controls, message, octets, tlv
-from tests.unit.net.wire import Wire
+from tests.unit.net.wire import READ_AHEAD, Wire
 
 _PATIENCE = 5.0
 
@@ -53,7 +53,7 @@ class ScriptedDirectory:
     async def start(self) -> None:
         """Listens, again on the port that it had."""
         self._server = await asyncio.start_server(
-            self._connected, "127.0.0.1", self.port, ssl=self._context, limit=4096
+            self._connected, "127.0.0.1", self.port, ssl=self._context, limit=READ_AHEAD
         )
         self.port = self._server.sockets[0].getsockname()[1]
 

@@ -15,8 +15,11 @@ from tests.support.ldap_client import Message
 
 _PATIENCE = 5.0
 
+# What an end that does not read takes in nevertheless is twice as much.
+READ_AHEAD = 16 * 1024
 
-def element(data: bytes, at: int) -> tuple[int, int, int]:
+
+def element(data: bytes | bytearray, at: int) -> tuple[int, int, int]:
     """Tag, start and end of the contents of the element at `at`.
 
     Raises:
@@ -38,7 +41,7 @@ class Wire:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self.writer = writer
-        self._buffer = b""
+        self._buffer = bytearray()
 
     async def send(self, *messages: bytes) -> None:
         """Sends bytes, in one piece, and waits until the operating system has them."""
@@ -70,8 +73,7 @@ class Wire:
         """Exactly so many bytes."""
         while len(self._buffer) < size:
             await self._fill()
-        raw, self._buffer = self._buffer[:size], self._buffer[size:]
-        return raw
+        return self._cut(size)
 
     async def receive_end(self) -> list[Message]:
         """Every message until the connection is closed; behind the last one there must be nothing."""
@@ -80,21 +82,20 @@ class Wire:
             try:
                 messages.append(await self.receive())
             except EOFError:
-                assert not self._buffer, f"cut off: {self._buffer!r}"
+                assert not self._buffer, f"cut off: {bytes(self._buffer)!r}"
                 return messages
 
     async def rest(self) -> bytes:
         """Every byte until the connection is closed."""
-        data = self._buffer
         while more := await self._read():
-            data += more
-        return data
+            self._buffer += more
+        return self._cut(len(self._buffer))
 
     async def silence(self, seconds: float = 0.05) -> None:
         """Asserts that nothing comes for a while; the one wait that cannot be a poll."""
         try:
             async with asyncio.timeout(seconds):
-                data = self._buffer or await self._reader.read(65536)
+                data = bytes(self._buffer) or await self._reader.read(65536)
         except TimeoutError:
             return
         raise AssertionError(f"something came: {data!r}")
@@ -103,10 +104,6 @@ class Wire:
         """TLS from now on."""
         async with asyncio.timeout(_PATIENCE):
             await self.writer.start_tls(context, server_hostname=host)
-
-    def small_buffers(self) -> None:
-        """Makes the operating system hold little of what comes in, so that a slow reader shows at once."""
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
 
     def half_close(self) -> None:
         """Says that nothing more will be sent."""
@@ -139,13 +136,17 @@ class Wire:
             return None
         if end > len(self._buffer):
             return None
-        raw, self._buffer = self._buffer[:end], self._buffer[end:]
-        return raw
+        return self._cut(end)
+
+    def _cut(self, size: int) -> bytes:
+        cut = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        return cut
 
     async def _fill(self) -> None:
         data = await self._read()
         if not data:
-            raise EOFError(f"the connection was closed behind {self._buffer[:200]!r}")
+            raise EOFError(f"the connection was closed behind {bytes(self._buffer[:200])!r}")
         self._buffer += data
 
     async def _read(self) -> bytes:

@@ -25,6 +25,7 @@ from ldapproxy.net.binds import Binds
 from ldapproxy.net.lessons import Lessons
 from ldapproxy.net.listener import Listener
 from ldapproxy.net.pushes import Pushes
+from ldapproxy.net.server import ClientConnection
 from ldapproxy.net.servers import Directory
 from ldapproxy.secret import Secret
 from tests.support.certificates import ServerCertificate
@@ -32,7 +33,7 @@ from tests.support.ldap_bytes import bind
 from tests.unit.net.neighbours import Recorder, ScriptedLookup, ScriptedSecondFactor
 from tests.unit.net.scripted_directory import ScriptedDirectory, bind_response
 from tests.unit.net.usual_settings import ALICE, listener_settings, upstream_settings
-from tests.unit.net.wire import Wire, client_context
+from tests.unit.net.wire import READ_AHEAD, Wire, client_context
 
 REACTOR: Any = installed
 
@@ -43,6 +44,7 @@ class World:
     Args:
         upstream: changes to the settings of the directory.
         directory_certificate: given, the directory speaks TLS from its first byte.
+        pooled: True keeps directory connections for the next session; otherwise each is closed.
         listener: changes to the usual listener, its policy and its limits.
     """
 
@@ -50,8 +52,11 @@ class World:
         self,
         upstream: dict[str, Any] | None = None,
         directory_certificate: ServerCertificate | None = None,
+        *,
+        pooled: bool = False,
         **listener: Any,
     ) -> None:
+        self._pooled = pooled
         self._upstream = upstream or {}
         self._certificate = directory_certificate
         self.settings = listener_settings(**listener)
@@ -67,6 +72,8 @@ class World:
             self.directory.port, ldaps=self._certificate is not None, **self._upstream
         )
         self.servers = Directory(upstream, REACTOR, self.recorder)
+        if not self._pooled:
+            self.servers._pool._capacity = 0
         settings, recorder, clock = self.settings, self.recorder, REACTOR.seconds
         keys = LoginKeys(Secret("k" * 32))
         self.pushes = Pushes(
@@ -122,10 +129,16 @@ class World:
         """A client; with TLS from its first byte if there is somebody to trust, or a context of its own."""
         if ca_file is not None:
             context = client_context(ca_file)
-        reader, writer = await asyncio.open_connection(host, self.port, ssl=context, limit=4096)
+        reader, writer = await asyncio.open_connection(host, self.port, ssl=context, limit=READ_AHEAD)
         client = Wire(reader, writer)
         self._clients.append(client)
         return client
+
+    @property
+    def session(self) -> ClientConnection:
+        """The proxy's end of the only client's connection."""
+        (session,) = self.listener._sessions
+        return session
 
     async def begin_bind(
         self, client: Wire, message_id: int = 1, name: str = ALICE, password: str = "secret"
@@ -150,3 +163,14 @@ def port_of(listener: Listener) -> int:
     assert listener._port is not None
     port: int = listener._port.getHost().port  # type: ignore[attr-defined]
     return port
+
+
+def unsent(transport: Any) -> int:
+    """How many bytes a Twisted transport holds that its peer has not taken yet."""
+    tcp = transport
+    waiting: int = 0
+    while hasattr(tcp, "_appSendBuffer"):  # TLS
+        waiting += sum(map(len, tcp._appSendBuffer)) + sum(map(len, tcp._aggregator._buffer))
+        tcp = tcp.transport
+    waiting += len(tcp.dataBuffer) - tcp.offset + tcp._tempDataLen
+    return waiting
