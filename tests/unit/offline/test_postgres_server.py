@@ -41,10 +41,11 @@ def use(database: Database) -> None:
 
 @contextmanager
 def unavailable(sentence: str, within: float) -> Iterator[None]:
+    """Says so, and in time; a machine under load gets some seconds more."""
     began = time.monotonic()
     with pytest.raises(StoreUnavailableError, match=sentence):
         yield
-    assert time.monotonic() - began < within + 1
+    assert time.monotonic() - began < within + 5
 
 
 def test_over_a_unix_socket(postgres: Postgres) -> None:

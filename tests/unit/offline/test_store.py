@@ -248,13 +248,13 @@ def test_a_store_that_is_locked_refuses_and_recovers_and_delays_nobody(
                 began = time.monotonic()
                 for _ in range(100):
                     await store.online_login(ALICE)
-                assert time.monotonic() - began < 0.1
+                assert time.monotonic() - began < 0.5  # nobody waits for the store's 2 s
                 result = await store.verify(VerifyOffline(ALICE, sheet[0]))
                 assert result.verdict is OfflineVerdict.STORE_UNAVAILABLE
                 assert result.detail.endswith("offline.db is locked by another process for too long")
                 assert store.problem == result.detail
                 assert await verdict(store, sheet[0]) is OfflineVerdict.STORE_UNAVAILABLE
-                assert time.monotonic() - began < 8
+                assert time.monotonic() - began < 12
             assert await verdict(store, sheet[0]) is VERIFIED
             assert store.problem is None
             standing = await renewed(store, lambda standing: standing.last_online == clock.now)
