@@ -10,7 +10,7 @@ The result and the way to it:
 Sections of the file, with keys, defaults and bounds:
 
     directories, duo, listeners, offline, services
-    listener_tls, listener_values, exemptions, pushes, limits     parts of a listener
+    listener_tls, listener_values, username_rewrite, exemptions, pushes, limits     parts of a listener
     reserved        keys of features that are not built yet: refused, never ignored
 
 What they are read with:

@@ -10,6 +10,7 @@ from ldapproxy.config.configuration import Configuration, DirectorySettings
 from ldapproxy.config.describe_listener import describe_listener
 from ldapproxy.config.paragraphs import Paragraph, render
 from ldapproxy.config.values import show_duration
+from ldapproxy.directory.settings import LookupSettings
 from ldapproxy.duo.settings import DuoSettings
 from ldapproxy.observe.settings import AuditToFile, AuditToStdout, AuditToSyslog
 from ldapproxy.offline import address
@@ -67,8 +68,26 @@ def _directory(directory: DirectorySettings) -> str:
                     f"The directory's base_dn is {lookup.base_dn}.",
                 ],
             ),
+            Paragraph("Names", _names(lookup)),
         ],
     )
+
+
+def _names(lookup: LookupSettings) -> list[str]:
+    if lookup.username_search is None:
+        account_names = "A bare account name goes to the directory as it came."
+    else:
+        condition = f" and {lookup.search_filter}" if lookup.search_filter else ""
+        account_names = (
+            f"A bare account name (neither a DN, nor with @ or \\ in it) stands for the one entry that meets "
+            f"{lookup.username_search}{condition}; one of nobody, or of several, is answered like a wrong "
+            "password."
+        )
+    return [
+        account_names,
+        "Whose any other name than a DN is, the directory is asked once it has accepted the password. Where "
+        f"it does not say, all that {lookup.upn_attribute} and account names make of it must be one entry.",
+    ]
 
 
 def _duo(duo: DuoSettings) -> str:

@@ -22,6 +22,7 @@ from ldapproxy.auth.policy import (
     Network,
     UsernameSource,
 )
+from ldapproxy.auth.usernames import LowerCase, Substitution
 from ldapproxy.config.configuration import DirectorySettings
 from ldapproxy.config.describe_outage import describe_outage
 from ldapproxy.config.describe_pushes import describe_pushes
@@ -134,12 +135,31 @@ def _who(policy: ListenerPolicy, directory: DirectorySettings, duo: DuoSettings)
         case _:
             assert_never(policy.username)
     sentences.append(f"Duo knows the person by {source}, as the directory returns it.")
+    sentences += _rewrites(policy)
     if policy.groups:
         sentences.append(
             "On Active Directory, nested groups count, and a person's primary group "
             "(mostly Domain Users) does not: it is not among the group's members."
         )
     return sentences
+
+
+def _rewrites(policy: ListenerPolicy) -> list[str]:
+    if not policy.rewrites:
+        return []
+    steps = []
+    for rewrite in policy.rewrites:
+        match rewrite:
+            case Substitution(pattern, replacement):
+                steps.append(f"- {pattern.pattern} becomes {replacement or 'nothing'}")
+            case LowerCase():
+                steps.append("- all of it becomes lower case")
+            case _:
+                assert_never(rewrite)
+    return [
+        "Before that, it is rewritten. Whose names become the same are one person to Duo.",
+        *steps,
+    ]
 
 
 def _second_factor(policy: ListenerPolicy) -> list[str]:

@@ -47,6 +47,8 @@ def read_directory(name: str, section: Section, surroundings: Surroundings) -> D
         "base_dn", names.distinguished_name, hint="the entry below which people and groups are"
     )
     username_attribute = section.read("username_attribute", names.attribute, default="uid")
+    upn_attribute = section.read("upn_attribute", names.attribute, default="userPrincipalName")
+    username_search = section.read("username_search", values.optional(names.account_search), default=None)
     search_filter = section.read("search_filter", values.optional(names.search_filter), default=None)
     account = _service_account(section, surroundings)
     section.finish()
@@ -83,6 +85,8 @@ def read_directory(name: str, section: Section, surroundings: Surroundings) -> D
             search_filter=search_filter,
             service_account=service_account,
             service_password=service_password,
+            upn_attribute=upn_attribute,
+            username_search=username_search,
         ),
     )
 

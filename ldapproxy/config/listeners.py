@@ -26,6 +26,7 @@ from ldapproxy.config.listener_values import (
 )
 from ldapproxy.config.pushes import read_pushes, read_remember, read_shared_accounts
 from ldapproxy.config.sections import Section
+from ldapproxy.config.username_rewrite import username_rewrite
 from ldapproxy.ldap.attributes import canonical_attribute
 from ldapproxy.ldap.dn import DistinguishedName
 from ldapproxy.net.settings import ListenerSettings, StartTls
@@ -53,10 +54,12 @@ class Neighbours:
     Attributes:
         directories: the names under `directories:`, with the base_dn of those that are right.
         duo: the names under `duo:`.
+        nobodies: of the directories that look up bare account names, a name of no entry.
     """
 
     directories: Mapping[str, DistinguishedName | None]
     duo: frozenset[str]
+    nobodies: Mapping[str, DistinguishedName]
 
 
 def read_listener(
@@ -83,6 +86,7 @@ def read_listener(
     anonymous = section.read("anonymous", values.choice(Anonymous), default=Anonymous.ROOT_DSE)
     allow_compare = section.read("allow_password_compare", values.boolean, default=False)
     username = section.read("username", values.choice(UsernameSource), default=UsernameSource.ATTRIBUTE)
+    rewrites = section.read("username_rewrite", username_rewrite, default=())
     exempt = section.read("exempt", exemptions, default=())
     require_group = section.read("require_group", values.optional(names.distinguished_name), default=None)
     networks = section.read(
@@ -126,6 +130,8 @@ def read_listener(
             and tls.start_tls is StartTls.REQUIRED,
             remembers=remember.lasts > 0,
             shared=shared,
+            rewrites=rewrites,
+            nobody=neighbours.nobodies.get(directory),
         ),
         limits=limits,
         networks=networks,

@@ -56,6 +56,11 @@ def load(path: Path, environment: Mapping[str, str]) -> Configuration:
     neighbours = Neighbours(
         directories={name: found.lookup.base_dn if found else None for name, found in directories.items()},
         duo=frozenset(duo),
+        nobodies={
+            name: names.nobody(found.lookup.base_dn)
+            for name, found in directories.items()
+            if found and found.lookup.username_search
+        },
     )
     listeners = {
         name: read_listener(name, section, neighbours, surroundings)

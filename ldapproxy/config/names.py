@@ -23,6 +23,9 @@ _KEYSTRING = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 _NUMERIC_OID = re.compile(r"[0-2](\.(0|[1-9][0-9]*))+")
 # They become values of the label `listener`, `directory` or `duo`, and are typed into queries of metrics.
 _SECTION_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
+ACCOUNT_NAME = "{name}"
+"""Where the account name goes in `username_search`."""
+
 # Enough for any condition a person has written; ldap3's parser recurses for each parenthesis.
 _MAX_FILTER = 4096
 
@@ -36,6 +39,11 @@ def distinguished_name(node: Node) -> DistinguishedName:
         raise Invalid.at(
             node, f"must be a distinguished name such as ou=people,dc=example,dc=com: {invalid}"
         ) from None
+
+
+def nobody(base_dn: DistinguishedName) -> DistinguishedName:
+    """A name below `base_dn` that is no entry's. If ever it were one's, that account could not log in."""
+    return DistinguishedName.parse(f"cn=no such account (ldapproxy),{base_dn.text}")
 
 
 def attribute(node: Node) -> str:
@@ -63,6 +71,18 @@ def search_filter(node: Node) -> str:
         parse_filter(value, None, False, True, None, False)  # type: ignore[no-untyped-call]  # ldap3 has no types
     except Exception:  # ldap3 raises whatever it stumbles over; what it cannot read is refused
         raise Invalid.at(node, "must be a filter in parentheses, such as (objectClass=person)") from None
+    return value
+
+
+def account_search(node: Node) -> str:
+    """A filter with `{name}` where a bare account name goes; in values only, where it can be escaped."""
+    value = search_filter(node)
+    *before, _ = value.split(ACCOUNT_NAME)
+    if not before:
+        raise Invalid.at(node, f"must hold {ACCOUNT_NAME}, as in (sAMAccountName={ACCOUNT_NAME})")
+    for place in range(1, len(before) + 1):
+        if "=" not in ACCOUNT_NAME.join(before[:place]).rpartition("(")[2]:
+            raise Invalid.at(node, f"must hold {ACCOUNT_NAME} behind an equals sign only")
     return value
 
 

@@ -26,13 +26,8 @@ NOTHING: Reserved = {}
 DOCUMENT: Reserved = {
     "portal": Never,
 }
-DIRECTORY: Reserved = {
-    "upn_attribute": Never,
-    "username_search": None,
-}
-LISTENER: Reserved = {
-    "username_rewrite": [],
-}
+DIRECTORY: Reserved = {}
+LISTENER: Reserved = {}
 
 
 def says(node: Node, off: Off | type[Never]) -> bool:

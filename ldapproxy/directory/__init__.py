@@ -2,6 +2,7 @@
 
 settings     what the configuration says about it
 entries      pure: attributes become an entry's identity and names; filters that nothing typed can change
+wire         the socket beneath a connection: one deadline, a largest size, TLS that verifies
 failures     what went wrong on a connection, in sentences of our own
 connection   one authenticated connection to one server: the only file that knows ldap3
 finding      the one entry that an account name, a SID or a login name stands for

@@ -36,6 +36,7 @@ def test_the_defaults(sample: Sample) -> None:
         "cn=ldapproxy,ou=services,dc=example,dc=com reads uid and groups of who logs in. "
         "What it found is remembered for 60s.",
         "The directory's base_dn is dc=example,dc=com.",
+        "A bare account name goes to the directory as it came.",
         "https://api-12345678.duosecurity.com:443, integration key DI0123456789ABCDEFGH; its certificate is "
         "verified against the authorities of the certifi package.",
         "Duo has 3s to be connected, and 8s to answer; it is pinged every 10s.",
@@ -53,6 +54,11 @@ def test_the_defaults(sample: Sample) -> None:
         ("directory", {"urls": ["ldap://dc1"], "start_tls": True}, "TLS (after StartTLS) to ldap://dc1:389;"),
         ("directory", {"ca_file": "ca.pem"}, "verified against the authorities in "),
         ("directory", {"search_filter": "(a=b)"}, "of who logs in, provided that the entry meets (a=b)."),
+        ("directory", {"username_search": "(uid={name})"},
+         "stands for the one entry that meets (uid={name}); one of nobody, or of several, is answered like"),
+        ("directory", {"username_search": "(uid={name})", "search_filter": "(a=b)"},
+         "the one entry that meets (uid={name}) and (a=b);"),
+        ("directory", {"upn_attribute": "mail"}, "all that mail and account names make of it must be one"),
         ("directory", {"lookup_cache": "0s"}, "What it found is never remembered."),
         ("duo", {"http_proxy": "http://p:3128"}, "duosecurity.com:443 through the HTTP proxy http://p:3128,"),
         ("duo", {"ca_file": "ca.pem"}, "its certificate is verified against the authorities in "),

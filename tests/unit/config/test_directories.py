@@ -37,6 +37,8 @@ def test_the_defaults(sample: Sample) -> None:
         search_filter=None,
         service_account="cn=ldapproxy,ou=services,dc=example,dc=com",
         service_password=Secret("pw-ldapproxy"),
+        upn_attribute="userPrincipalName",
+        username_search=None,
     )
 
 
@@ -52,6 +54,8 @@ def test_every_setting(sample: Sample) -> None:
         base_dn="DC=Example, DC=com",
         username_attribute="sAMAccountName",
         search_filter="(objectClass=person)",
+        upn_attribute="mail",
+        username_search="(uid={name})",
         service_account={"dn": "CN=Proxy,DC=example,DC=com", "password_env": "LDAP_PASSWORD"},
     )
     (directory,) = sample.load().directories
@@ -72,6 +76,7 @@ def test_every_setting(sample: Sample) -> None:
     assert lookup.base_dn == DistinguishedName.parse("dc=example,dc=com")
     assert lookup.username_attribute == "sAMAccountName"
     assert lookup.search_filter == "(objectClass=person)"
+    assert (lookup.upn_attribute, lookup.username_search) == ("mail", "(uid={name})")
     assert lookup.service_account == "CN=Proxy,DC=example,DC=com"
     assert lookup.service_password == Secret("from-the-environment")
     assert [(server.host, server.port, server.ldaps) for server in lookup.servers] == [
@@ -161,3 +166,12 @@ def test_authorities_without_tls_have_no_effect(sample: Sample) -> None:
         "directories.corp.ca_file: has no effect: "
         "without ldaps:// or start_tls there is no certificate to verify"
     ]
+
+
+def test_listeners_know_whether_their_directory_looks_up_account_names(sample: Sample) -> None:
+    (listener,) = sample.load().listeners
+    assert listener.policy.nobody is None
+    sample.directory["username_search"] = "(uid={name})"
+    (listener,) = sample.load().listeners
+    assert listener.policy.nobody is not None
+    assert listener.policy.nobody.is_within(DistinguishedName.parse("dc=example,dc=com"))

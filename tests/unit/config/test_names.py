@@ -93,3 +93,38 @@ def test_any_filter_is_read_or_refused(text: str) -> None:
 def test_section_names() -> None:
     assert all(map(names.is_section_name, ["vpn", "VPN-2", "a.b_c", "9", "a" * 63]))
     assert not any(map(names.is_section_name, ["", "-vpn", "my vpn", 'vpn"', "ü", "a" * 64, "vpn\n"]))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(sAMAccountName={name})",
+        "(&(objectClass=user)(|(uid={name})(mail={name}@example.com)))",
+        "(cn:caseExactMatch:={name})",
+        "(cn=a{name}b{name}c)",
+    ],
+)
+def test_searches_for_account_names(text: str) -> None:
+    assert names.account_search(node(f"'{text}'")) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("(uid=name)", "must hold {name}"),
+        ("(uid={username})", "must hold {name}"),
+        ("uid={name}", "must be a filter in parentheses"),
+        ("({name}=alice)", "behind an equals sign only"),
+        ("(|(uid={name})({name}=x))", "behind an equals sign only"),
+        ("(cn:{name}:=x)", "behind an equals sign only"),
+        ("{name}", "must be a filter"),
+    ],
+)
+def test_searches_in_which_a_name_could_be_more_than_a_value(text: str, why: str) -> None:
+    assert why in refusal(names.account_search, f"'{text}'")
+
+
+def test_nobody_is_below_the_base() -> None:
+    base = DistinguishedName.parse("ou=People, dc=example,dc=com")
+    assert names.nobody(base).is_within(base)
+    assert names.nobody(base) != base

@@ -48,28 +48,7 @@ def test_anything_else_is_more_than_off(text: str, off: Off | type[Never]) -> No
     assert not says(node(text), off)
 
 
-def test_a_listener_may_say_that_a_later_feature_is_off(sample: Sample) -> None:
-    sample.listener["username_rewrite"] = []
-    assert sample.problems() == []
-
-
-def test_a_listener_cannot_have_a_later_feature(sample: Sample) -> None:
-    sample.listener["username_rewrite"] = [{"pattern": "^(.+)$", "replace": "x"}]
-    assert sample.problems() == [f"listeners.vpn.username_rewrite: {NOT_YET}"]
-
-
 @pytest.mark.parametrize("value", [{"url": "https://0.0.0.0:8443", "listener": "vpn"}, None])
 def test_the_portal_is_not_there_yet(sample: Sample, value: Any) -> None:
     sample.document["portal"] = value
     assert sample.problems() == [f"portal: {NOT_YET}"]
-
-
-def test_a_directory_cannot_look_for_bare_or_explicit_names_yet(sample: Sample) -> None:
-    sample.directory["username_search"] = None
-    assert sample.problems() == []
-    sample.directory["username_search"] = "(sAMAccountName={name})"
-    sample.directory["upn_attribute"] = "userPrincipalName"
-    assert sample.problems() == [
-        f"directories.corp.username_search: {NOT_YET}",
-        f"directories.corp.upn_attribute: {NOT_YET}",
-    ]
