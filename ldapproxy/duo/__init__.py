@@ -11,7 +11,8 @@ Not pure:
     settings      what the configuration says about one Duo application
     ports         what the package needs of its neighbours
     signing       signatures, with Duo's clock
-    transport     HTTPS, and the one table of everything that can go wrong
+    connections   httpx's transport, over aiohttp: connections, TLS, the HTTP proxy
+    transport     HTTPS with httpx, and the one table of everything that can go wrong
     client        the order of the calls, time limits, repetition
     watch         a client that is watched: the background ping, and availability: what the other floors use
 """

@@ -108,7 +108,7 @@ class Reply:
 
     Attributes:
         status: the HTTP status code.
-        body: the body, at most `transport.BODY_LIMIT` bytes.
+        body: the body, at most `connections.BODY_LIMIT` bytes.
     """
 
     status: int

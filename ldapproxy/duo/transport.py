@@ -1,13 +1,7 @@
-"""HTTPS to one Duo application: connections, TLS, and the one table of everything that can go wrong.
+"""HTTPS to one Duo application, and the one table of everything that can go wrong.
 
-Owns aiohttp: its session, its exceptions and its traps. It must not know what a request means, nor what a
-failure means for a login. Nothing that aiohttp raises leaves this file, because its exceptions carry
-requests.
-
-Why aiohttp alone, without httpx in front of it: measured over TLS on uvloop, a call costs 0.14 ms of CPU,
-with one request in flight and with thousands. httpx over aiohttp costs 0.39 ms, and httpx's own pool is
-quadratic in the requests in flight. A login that waits for a push is a request in flight, and every login
-makes three or four calls.
+Owns the httpx client, and what each exception below it means for a call. It must not know what a request
+means, nor what a failure means for a login. No exception leaves this file, because they carry requests.
 """
 
 from __future__ import annotations
@@ -19,23 +13,15 @@ import ssl
 from typing import Final, NamedTuple
 
 import aiohttp
-import certifi
-from yarl import URL
+import httpx
 
 from ldapproxy import __version__
 from ldapproxy.duo.calls import CallOutcome, Endpoint, Failure, Reply
+from ldapproxy.duo.connections import BodyTooLarge, Connections
 from ldapproxy.duo.settings import DuoSettings
 from ldapproxy.duo.signing import SignedRequest
 
-BODY_LIMIT: Final = 256 * 1024
-"""Bytes of an answer. A user with a hundred devices takes 30 KiB."""
-
-_KEEP_ALIVE: Final = 4.0
-# Seconds that an idle connection is kept: less than the shortest idle time-out in common use among servers,
-# which is 5 s, so that a request does not cross the server's farewell. An auth call that did cannot be sent
-# again.
-
-_USER_AGENT: Final = f"ldapproxy/{__version__}"
+_OUR_HEADERS: Final = {"User-Agent": f"ldapproxy/{__version__}"}
 
 
 class _Row(NamedTuple):
@@ -115,18 +101,32 @@ _TABLE: Final = (
         CallOutcome.NONSENSE,
         "Duo's answer is not HTTP; check api_host",
     ),
+    _Row(BodyTooLarge, BaseException, CallOutcome.NONSENSE, "Duo's answer makes no sense: it does not end"),
 )
 
 # Someone who uses up our descriptors or ports must not make Duo look away.
 _EXHAUSTED: Final = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL}
 
 
+class _ClientWithoutCookies(httpx.AsyncClient):
+    """An httpx client that neither sends nor keeps cookies; looking for them took a tenth of a call."""
+
+    @property  # type: ignore[misc]  # nobody is to set them
+    def cookies(self) -> httpx.Cookies:
+        """None, for good."""
+        return _NO_COOKIES
+
+
+class _NoCookies(httpx.Cookies):
+    def extract_cookies(self, response: httpx.Response) -> None:
+        """Keeps none."""
+
+
+_NO_COOKIES: Final = _NoCookies()
+
+
 class Transport:
     """Sends requests to one Duo application and brings back replies or failures; never raises.
-
-    Connections are kept alive for a short while and shared; their number is not limited here, because each
-    waiting login needs one. The environment is not consulted: no proxies, no certificates, no key log, no
-    netrc.
 
     Args:
         settings: where Duo is, whom to trust, and the HTTP proxy.
@@ -136,19 +136,14 @@ class Transport:
     """
 
     def __init__(self, settings: DuoSettings) -> None:
-        self._tls = _tls_context(settings)
-        self._proxy = None if settings.http_proxy is None else URL(settings.http_proxy)
-        host = f"[{settings.api_host}]" if ":" in settings.api_host else settings.api_host
-        self._urls = {
-            endpoint: URL(f"https://{host}:{settings.port}{endpoint.path}") for endpoint in Endpoint
-        }
-        self._timeout = aiohttp.ClientTimeout(
-            total=None,  # `send` bounds the whole call
-            connect=settings.connect_timeout,
-            ceil_threshold=float("inf"),  # else aiohttp rounds time-outs over 5 s up to whole seconds
+        self._client = _ClientWithoutCookies(
+            transport=Connections(settings),
+            timeout=None,  # `send` bounds the whole call, and `Connections` the connecting
+            follow_redirects=False,
+            trust_env=False,
         )
-        self._session: aiohttp.ClientSession | None = None
-        self._closed = False
+        host = f"[{settings.api_host}]" if ":" in settings.api_host else settings.api_host
+        self._url = httpx.URL(f"https://{host}:{settings.port}")
 
     async def send(self, endpoint: Endpoint, request: SignedRequest, within: float | None) -> Reply | Failure:
         """Sends one request.
@@ -164,52 +159,38 @@ class Transport:
         Returns:
             The reply, or why there is none.
         """
-        if self._closed:
+        if self._client.is_closed:
             return Failure(CallOutcome.ABANDONED, "the connections to Duo are closed")
-        session = self._session or self._open_session()
-        url = self._urls[endpoint]
-        if request.query:
-            url = URL(f"{url}?{request.query}", encoded=True)  # byte for byte as it was signed
         try:
             async with asyncio.timeout(within):
                 try:
-                    async with session.request(
-                        endpoint.method,
-                        url,
-                        data=request.body,
-                        headers=request.headers,
-                        allow_redirects=False,
-                        proxy=self._proxy,
-                        timeout=self._timeout,
-                    ) as response:
-                        return await _read(response)
+                    response = await self._client.send(self._prepared(endpoint, request), stream=True)
+                    assert isinstance(response.stream, httpx.AsyncByteStream)
+                    body = b"".join([part async for part in response.stream])
                 except Exception as error:
                     return failure_of(error)
+                return Reply(response.status_code, body)
         except TimeoutError:
             return Failure(CallOutcome.RESPONSE_TIMEOUT, "no answer from Duo in time")
 
     async def aclose(self) -> None:
         """Closes all connections, for good."""
-        self._closed = True
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        await self._client.aclose()
 
-    def _open_session(self) -> aiohttp.ClientSession:
-        """The session, made at the first call: aiohttp wants the running loop."""
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=self._tls, limit=0, keepalive_timeout=_KEEP_ALIVE),
-            headers={"User-Agent": _USER_AGENT},
-            skip_auto_headers=("Accept", "Accept-Encoding"),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            trust_env=False,
+    def _prepared(self, endpoint: Endpoint, request: SignedRequest) -> httpx.Request:
+        """The request as httpx sends it: nothing is added to it, and what was signed is not spelled anew."""
+        target = f"{endpoint.path}?{request.query}" if request.query else endpoint.path
+        return httpx.Request(
+            endpoint.method,
+            self._url,
+            headers={**_OUR_HEADERS, **request.headers},
+            stream=httpx.ByteStream(request.body or b""),
+            extensions={"target": target.encode()},
         )
-        return self._session
 
 
 def failure_of(error: Exception) -> Failure:
-    """What an exception means: the only place that knows aiohttp's exceptions."""
+    """What an exception means: the only place that knows those of aiohttp, and of httpx."""
     cause = getattr(error, "os_error", None) or error.__cause__
     if {getattr(error, "errno", None), getattr(cause, "errno", None)} & _EXHAUSTED:
         return Failure(CallOutcome.EXHAUSTED, f"this host ran out of resources{_reason(cause or error)}")
@@ -245,32 +226,3 @@ def _reason(cause: BaseException | None) -> str:
             return f": {os.strerror(number)}"
         case _:
             return ""
-
-
-async def _read(response: aiohttp.ClientResponse) -> Reply | Failure:
-    """The body of an answer, as far as `BODY_LIMIT` allows. Leaving early closes the connection."""
-    chunks: list[bytes] = []
-    size = 0
-    while chunk := await response.content.readany():
-        size += len(chunk)
-        if size > BODY_LIMIT:
-            return Failure(CallOutcome.NONSENSE, "Duo's answer makes no sense: it does not end")
-        chunks.append(chunk)
-    return Reply(response.status, b"".join(chunks))
-
-
-def _tls_context(settings: DuoSettings) -> ssl.SSLContext:
-    """TLS 1.2 or later with verification, which has no off switch.
-
-    Not `ssl.create_default_context`: that writes the keys of every connection to a file that the environment
-    names.
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # verifies certificate and name
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
-    authorities = settings.ca_file or certifi.where()
-    try:
-        context.load_verify_locations(authorities)
-    except OSError as error:  # ssl.SSLError is one
-        raise ValueError(f"{authorities}: cannot be used as ca_file of Duo{_reason(error)}") from None
-    return context

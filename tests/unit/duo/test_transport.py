@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import datetime
 import os
@@ -20,7 +19,7 @@ import pytest
 from ldapproxy.duo.calls import CallOutcome, Endpoint, Failure, Reply
 from ldapproxy.duo.settings import DuoSettings
 from ldapproxy.duo.signing import Signer
-from ldapproxy.duo.transport import BODY_LIMIT, Transport, failure_of
+from ldapproxy.duo.transport import Transport, failure_of
 from tests.support import duo_faults
 from tests.support.duo_faults import HOST, Authority, Behaviour, FaultyServer, http, serve
 from tests.unit.duo.conftest import MakeSettings, Run
@@ -197,17 +196,6 @@ def test_without_a_ca_file_the_public_authorities_are_trusted(
     run(scene())
 
 
-@pytest.mark.parametrize("content", [None, b"", b"nonsense"], ids=["missing", "empty", "no PEM"])
-def test_a_ca_file_that_cannot_be_used_is_named(
-    settings: MakeSettings, tmp_path: Path, content: bytes | None
-) -> None:
-    path = tmp_path / "ca.pem"
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"ca\.pem: cannot be used as ca_file of Duo"):
-        Transport(settings(443, ca_file=path))
-
-
 @contextlib.contextmanager
 def closed_port() -> Any:
     """A port where nobody listens, and nobody will."""
@@ -348,77 +336,6 @@ def test_redirects_are_not_followed_and_cookies_not_kept(
             assert elsewhere.connections == 0
             assert len(server.requests) == 2
             assert b"ookie" not in server.requests[1]
-
-    run(scene())
-
-
-def test_a_body_at_the_limit_is_read(run: Run, settings: MakeSettings, authority: Authority) -> None:
-    body = b" " * BODY_LIMIT
-    answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
-
-    async def scene() -> None:
-        async with serve(http(answer), authority.server_context()) as server:
-            assert await send(settings(server.port)) == Reply(200, body)
-
-    run(scene())
-
-
-def test_a_kept_connection_is_used_again(run: Run, settings: MakeSettings, authority: Authority) -> None:
-    async def scene() -> None:
-        async with serve(http(ANSWER), authority.server_context()) as server:
-            there = settings(server.port)
-            transport, signer = Transport(there), Signer(there, time.time)
-            for endpoint in Endpoint:
-                assert isinstance(await transport.send(endpoint, signer.sign(endpoint, {}), WITHIN), Reply)
-            await transport.aclose()
-            assert server.connections == 1
-            assert len(server.requests) == len(Endpoint)
-
-    run(scene())
-
-
-def test_a_kept_connection_that_was_closed_is_not(
-    run: Run, settings: MakeSettings, authority: Authority
-) -> None:
-    async def scene() -> None:
-        async with serve(http(ANSWER, then="close"), authority.server_context()) as server:
-            there = settings(server.port)
-            transport, signer = Transport(there), Signer(there, time.time)
-            for count in range(1, 4):
-                request = signer.sign(Endpoint.AUTH, {})
-                assert isinstance(await transport.send(Endpoint.AUTH, request, WITHIN), Reply)
-                assert server.connections == count
-                while server.open:
-                    await asyncio.sleep(0.001)
-                await asyncio.sleep(0)
-            await transport.aclose()
-
-    run(scene())
-
-
-def test_connections_are_not_limited_to_aiohttps_hundred(
-    run: Run, settings: MakeSettings, authority: Authority
-) -> None:
-    count = 150
-
-    async def scene() -> None:
-        async with serve(http(b"", then="hang"), authority.server_context()) as server:
-            there = settings(server.port, connect_timeout=10.0)
-            transport, signer = Transport(there), Signer(there, time.time)
-            calls = [
-                asyncio.create_task(transport.send(Endpoint.PING, signer.sign(Endpoint.PING, {}), None))
-                for _ in range(count)
-            ]
-            async with asyncio.timeout(20):
-                while len(server.requests) < count:
-                    await asyncio.sleep(0.01)
-            for call in calls:
-                call.cancel()
-            await asyncio.gather(*calls, return_exceptions=True)
-            async with asyncio.timeout(5):
-                while server.open:
-                    await asyncio.sleep(0.01)
-            await transport.aclose()
 
     run(scene())
 

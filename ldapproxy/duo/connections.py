@@ -1,0 +1,143 @@
+"""Connections to one Duo application: httpx's transport, over aiohttp.
+
+Owns aiohttp's session, TLS, and how the HTTP proxy is used. It must not know what a request means, nor what
+an exception means: aiohttp's own leave this file as they are, for the one table in `transport`.
+
+Why not httpx's own pool: it searches all requests in flight at every step, so a call costs the more the more
+people are waiting: 1.3 ms of CPU alone, 27 ms beside a thousand (measured). A login that waits for a push is
+a request in flight. On aiohttp the cost stays flat (`python -m tests.bench.duo_calls`). Why not the package
+httpx-aiohttp: it reports every fault as `ConnectTimeout`, and limits connections to a hundred.
+"""
+
+from __future__ import annotations
+
+import ssl
+from typing import Final
+
+import aiohttp
+import certifi
+import httpx
+from yarl import URL
+
+from ldapproxy.duo.settings import DuoSettings
+
+BODY_LIMIT: Final = 256 * 1024
+"""Bytes of an answer. A user with a hundred devices takes 30 KiB."""
+
+_KEEP_ALIVE: Final = 4.0
+# Seconds that an idle connection is kept: less than the shortest idle time-out in common use among servers,
+# which is 5 s, so that a request does not cross the server's farewell. An auth call that did cannot be sent
+# again.
+
+
+class BodyTooLarge(Exception):
+    """The answer's body is larger than `BODY_LIMIT`."""
+
+
+class Connections(httpx.AsyncBaseTransport):
+    """Carries httpx's requests to one Duo application.
+
+    Connections are kept alive for a short while and shared; their number is not limited here, because each
+    waiting login needs one. The environment is not consulted: no proxies, no certificates, no key log, no
+    netrc. A GET whose reused connection turns out to be closed is sent once more on another one; a POST never
+    is.
+
+    Of an answer, httpx gets to see the status and the body alone. So no header of Duo's can make it keep
+    cookies, follow a redirect or unpack a body.
+
+    Args:
+        settings: where Duo is, whom to trust, and the HTTP proxy.
+
+    Raises:
+        ValueError: the file of trusted authorities cannot be used.
+    """
+
+    def __init__(self, settings: DuoSettings) -> None:
+        self._tls = _tls_context(settings)
+        self._proxy = None if settings.http_proxy is None else URL(settings.http_proxy)
+        host = f"[{settings.api_host}]" if ":" in settings.api_host else settings.api_host
+        self._origin = f"https://{host}:{settings.port}"
+        self._timeout = aiohttp.ClientTimeout(
+            total=None,  # the caller bounds the whole call
+            connect=settings.connect_timeout,
+            ceil_threshold=float("inf"),  # else aiohttp rounds time-outs over 5 s up to whole seconds
+        )
+        self._session: aiohttp.ClientSession | None = None
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Sends a request whose body is in memory, and brings back the whole answer.
+
+        Args:
+            request: where to is in its extension `target`, the path and query byte for byte as they were
+                signed (https://www.python-httpx.org/advanced/extensions/#target).
+
+        Raises:
+            aiohttp.ClientError: anything that can go wrong below HTTP, or with it.
+            OSError: the same, where aiohttp has no name for it.
+            BodyTooLarge: see there.
+        """
+        session = self._session or self._open_session()
+        async with session.request(
+            request.method,
+            URL(f"{self._origin}{request.extensions['target'].decode()}", encoded=True),
+            data=_content(request),
+            headers=[(name.decode(), value.decode()) for name, value in request.headers.raw],
+            allow_redirects=False,
+            proxy=self._proxy,
+            timeout=self._timeout,
+        ) as response:
+            return httpx.Response(response.status, stream=httpx.ByteStream(await _read(response)))
+
+    async def aclose(self) -> None:
+        """Closes all connections."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    def _open_session(self) -> aiohttp.ClientSession:
+        """The session, made at the first call: aiohttp wants the running loop."""
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(ssl=self._tls, limit=0, keepalive_timeout=_KEEP_ALIVE),
+            skip_auto_headers=("Accept", "Accept-Encoding"),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            trust_env=False,
+        )
+        return self._session
+
+
+def _content(request: httpx.Request) -> bytes | None:
+    """The request's body; None for a request without one."""
+    assert isinstance(request.stream, httpx.SyncByteStream), "the body is in memory"
+    return b"".join(request.stream) or None
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    """The body of an answer, as far as `BODY_LIMIT` allows. Leaving early closes the connection."""
+    chunks: list[bytes] = []
+    size = 0
+    while chunk := await response.content.readany():
+        size += len(chunk)
+        if size > BODY_LIMIT:
+            raise BodyTooLarge
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _tls_context(settings: DuoSettings) -> ssl.SSLContext:
+    """TLS 1.2 or later with verification, which has no off switch.
+
+    Not `ssl.create_default_context`: that writes the keys of every connection to a file that the environment
+    names.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # verifies certificate and name
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    authorities = settings.ca_file or certifi.where()
+    try:
+        context.load_verify_locations(authorities)
+    except ssl.SSLError:  # OpenSSL's words say nothing to people
+        raise ValueError(f"{authorities}: cannot be used as ca_file of Duo: no certificate in PEM") from None
+    except OSError as error:
+        raise ValueError(f"{authorities}: cannot be used as ca_file of Duo: {error.strerror}") from None
+    return context
