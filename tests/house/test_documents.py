@@ -17,8 +17,11 @@ from tests.house.files import ROOT
 
 README = (ROOT / "README.md").read_text()
 DOCUMENTS = [
-    ROOT / "README.md", *sorted((ROOT / ".github").glob("*.md")), *sorted((ROOT / "deploy").rglob("*.md")),
-]  # fmt: skip
+    ROOT / "README.md",
+    *sorted((ROOT / ".github").glob("*.md")),
+    *sorted((ROOT / "conf").glob("*.md")),
+    *sorted((ROOT / "deploy").rglob("*.md")),
+]
 
 
 def section(title: str) -> str:
