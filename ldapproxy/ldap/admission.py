@@ -30,8 +30,10 @@ from ldapproxy.ldap.result_codes import ResultCode
 _FILTER_CONTROL = re.compile(
     re.escape(ASSERTION_OID).encode() + b"|" + re.escape(MATCHED_VALUES_OID).encode()
 )
-# An extensible match (RFC 4511 section 4.5.1.7.7) inside a filter: [9] constructed.
+# An extensible match (RFC 4511 section 4.5.1.7.7) inside a filter: [9] constructed. And an OCTET STRING in
+# pieces, which section 5.1 forbids: a directory that puts them together would find a name that we did not.
 _EXTENSIBLE_MATCH = b"\xa9"
+_IN_PIECES = re.escape(b"\x24")
 _SCOPE_BASE_OBJECT = 0
 
 
@@ -78,10 +80,11 @@ class PasswordAttributes:
     def __init__(self, names: tuple[str, ...]) -> None:
         self._named = frozenset(canonical_attribute(name) for name in names)
         # Finds every request worth decoding: one of the names or OIDs anywhere in it, or what may be an
-        # extensible match. A false alarm costs one decoding.
+        # extensible match or a name in pieces. A false alarm costs one decoding.
         spelled = sorted({spelling for name in names for spelling in spellings(name)})
         self.suspicious = re.compile(
-            b"|".join([*(_anywhere(spelling) for spelling in spelled), _EXTENSIBLE_MATCH]), re.IGNORECASE
+            b"|".join([*(_anywhere(spelling) for spelling in spelled), _EXTENSIBLE_MATCH, _IN_PIECES]),
+            re.IGNORECASE,
         )
 
     def name(self, description: str) -> bool:
@@ -140,8 +143,13 @@ def _anywhere(spelling: str) -> bytes:
 
 
 def _examine_unbound(frame: Frame, standing: Standing, rules: AdmissionRules) -> Refusal | None:
-    needed = _NEEDS_TLS if standing is Standing.IN_CLEAR else _NEEDS_BIND
-    if rules.anonymous is Anonymous.ALLOW and standing is Standing.ANONYMOUS:
+    if standing is Standing.IN_CLEAR:
+        needed = _NEEDS_TLS
+    elif rules.search_after_bind:
+        needed = _NEEDS_BIND
+    else:
+        needed = _BIND_ONLY
+    if rules.anonymous is Anonymous.ALLOW and standing is Standing.ANONYMOUS and rules.search_after_bind:
         if frame.tag == Tag.EXTENDED_REQUEST:
             return _examine_extended(frame, standing, rules)
         return None

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ldapproxy.ldap.admission import AdmissionRules, Anonymous, PasswordAttributes, Standing, examine
+from ldapproxy.ldap.errors import DecodeError
 from ldapproxy.ldap.framing import Frame, MessageFramer
 from tests.support.ldap_bytes import (
     compare,
@@ -199,3 +200,21 @@ def test_bind_only_listeners_relay_nothing_after_the_bind() -> None:
     bind_only = replace(ADMISSION, search_after_bind=False)
     for request in (search(1), root_dse(1), compare(1, "cn"), extended(1, WHO_AM_I), modify(1)):
         assert code(request, rules=bind_only) == 50
+
+
+def test_bind_only_listeners_relay_nothing_without_a_bind_either() -> None:
+    bind_only = replace(ADMISSION, search_after_bind=False, anonymous=Anonymous.ALLOW)
+    for request in (search(1), compare(1, "cn"), extended(1, WHO_AM_I), modify(1)):
+        assert code(request, Standing.ANONYMOUS, bind_only) == 50
+    assert code(root_dse(1), Standing.ANONYMOUS, bind_only) == 0
+
+
+def test_an_attribute_name_in_pieces_is_not_relayed() -> None:
+    """RFC 4511 section 5.1 forbids it; a directory might put the pieces together."""
+    pieces = tlv(0x24, octets("user"), octets("Password"))
+    in_filter = tlv(0xA3, pieces, octets("secret"))
+    for request in (search(1, where=in_filter), search(1, controls=controls(("1.3.6.1.1.12", in_filter)))):
+        assert b"userPassword" not in request
+        with pytest.raises(DecodeError):
+            code(request)
+    assert code(search(1, where=equal("cn", "$"))) == 0
