@@ -65,7 +65,8 @@ class Slapd:
         folder: an existing folder of the test's own (`tmp_path`); slapd keeps to `folder/slapd-N`.
         people: how many numbered people (`u0001`, ...) there are, besides the named ones.
         allow_unauthenticated: True makes a simple bind with a name and an empty password succeed
-            (anonymously), as many directories do (`allow bind_anon_cred`).
+            (anonymously), as many directories do (`allow bind_anon_dn`), and one with a password
+            and no name, too (`allow bind_anon_cred`).
         anonymous_read: False lets only those who have bound read.
         password_policy: the ppolicy overlay.
         member_of: the memberof overlay.
@@ -121,7 +122,7 @@ class Slapd:
                     f"TLSCertificateFile {self._certificate.certificate_file}",
                     f"TLSCertificateKeyFile {self._certificate.private_key_file}",
                     "sizelimit unlimited",
-                    *(["allow bind_anon_cred"] if allow_unauthenticated else []),
+                    *(["allow bind_anon_cred bind_anon_dn"] if allow_unauthenticated else []),
                     *global_lines,
                     "database mdb",
                     "maxsize 268435456",
@@ -160,6 +161,11 @@ class Slapd:
     def ca_file(self) -> Path:
         """PEM file of the authority that signed the server's certificate."""
         return self._certificate.ca_file
+
+    @property
+    def log_file(self) -> Path:
+        """Where it writes what it has to say."""
+        return self._log
 
     @property
     def pid(self) -> int:
