@@ -11,6 +11,7 @@ import logging
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import assert_never
 
 from ldapproxy.auth import fail_mode, replies
@@ -168,7 +169,6 @@ class Binds:
 
     def finished(self, bind: PendingBind, result: tuple[Conclusion, Durations]) -> BindEnd:
         """A pending bind has come to its conclusion."""
-        self._no_longer_pending(bind)
         conclusion, durations = result
         self._lessons.concluded(conclusion, bind.client, bind.examined.credential)
         own_code = replies.result_code(conclusion)
@@ -180,7 +180,6 @@ class Binds:
 
     def answered_before(self, bind: PendingBind) -> BindEnd:
         """A pending bind has reached `answer_before`: the client may come back for the push that goes on."""
-        self._no_longer_pending(bind)
         conclusion = Conclusion(
             Verdict.REJECTED, Reason.ANSWERED_BEFORE, text="the push still waits; try again to use it"
         )
@@ -190,14 +189,14 @@ class Binds:
 
     def left(self, bind: PendingBind) -> None:
         """The client of a pending bind has left."""
-        self._no_longer_pending(bind)
         durations = self._at_once(bind.began)
         self._observer.client_left(self.policy.listener, durations.total)
         self._record(
             bind.request, Conclusion(Verdict.REJECTED, Reason.CLIENT_LEFT), bind.client, None, durations
         )
 
-    def _no_longer_pending(self, bind: PendingBind) -> None:
+    def ended(self, bind: PendingBind) -> None:
+        """A bind is no longer pending."""
         self._pending.discard(bind)
         self._observer.bind_pending(self.policy.listener, -1)
 
@@ -285,6 +284,7 @@ class PendingBind:
 
     def _over(self) -> None:
         self._is_over = True
+        self._binds.ended(self)
         if self._early is not None:
             self._early.cancel()
 
@@ -292,7 +292,7 @@ class PendingBind:
         if not self._is_over:
             self._over()
             self._task.cancel()
-            self._ended(self._binds.answered_before(self))
+            self._end_with(partial(self._binds.answered_before, self))
 
     def _done(self, task: asyncio.Task[tuple[Conclusion, Durations]]) -> None:
         self._attempt.came_to_nothing()  # unless the directory was asked, and its answer counted
@@ -305,6 +305,16 @@ class PendingBind:
             # `perform` catches everything; this is for what breaks `perform` itself.
             _log.error("a bind was broken off; it is rejected")
             conclusion = Conclusion(Verdict.REJECTED, Reason.INTERNAL_ERROR, detail="the bind was broken off")
-            self._ended(self._binds.finished(self, (conclusion, Durations())))
+            self._end_with(partial(self._binds.finished, self, (conclusion, Durations())))
         else:
-            self._ended(self._binds.finished(self, task.result()))
+            self._end_with(partial(self._binds.finished, self, task.result()))
+
+    def _end_with(self, end: Callable[[], BindEnd]) -> None:
+        """Answers the client, whatever goes wrong on the way, and then with a no: it must not wait for ever."""
+        try:
+            ended = end()
+        except Exception as error:
+            _log.error("the end of a bind failed; it is rejected: %s", type(error).__name__)
+            conclusion = Conclusion(Verdict.REJECTED, Reason.INTERNAL_ERROR)
+            ended = BindEnd(replies.reply(self.request.message_id, conclusion), bound=False)
+        self._ended(ended)

@@ -74,7 +74,9 @@ class ClientConnection(Protocol):
         listener.opened(self)
 
     def handshakeCompleted(self) -> None:
-        """TLS is up; nothing depends on it here: bytes arrive only when it is."""
+        """TLS is up. Behind StartTLS this ends the wait for it; TLS from the start needs a message, too."""
+        if not self._listener.settings.ldaps:
+            self._note_message()
 
     def dataReceived(self, data: bytes) -> None:
         """Bytes of the client."""
@@ -163,6 +165,9 @@ class ClientConnection(Protocol):
                 self._relay.answer(raw)
                 self.transport.startTLS(self._listener.tls_context())
                 self._session.tls_started()
+                self._has_spoken = False
+                if self._timer is not None and self._timer.active():
+                    self._timer.reset(self._listener.settings.limits.handshake_timeout)
             case LimitHit(limit):
                 self._listener.limit_hit(limit)
             case Disconnect(notice, detail, limit):
@@ -223,11 +228,11 @@ class ClientConnection(Protocol):
         reactor, limits = self._listener.reactor, self._listener.settings.limits
         if not self._has_spoken:
             self._listener.limit_hit("handshake_timeout")
-            self._close(None, "no complete message within handshake_timeout")
+            self._close(None, "no complete message, or TLS, within handshake_timeout")
             return
-        # A pending bind has its own time-out.
+        # A pending bind has its own time-out, and an operation may take long: a persistent search never ends.
         left = limits.idle_timeout - (reactor.seconds() - self._last_traffic)
-        if self._pending is None and left <= 0:
+        if self._pending is None and not self._session.awaits_answers and left <= 0:
             self._listener.limit_hit("idle_timeout")
             notice = notice_of_disconnection(ResultCode.UNAVAILABLE, "the connection was idle for too long")
             self._close(notice, "no traffic within idle_timeout")
