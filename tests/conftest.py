@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["pytester", "tests.support.reactor", "tests.support.skips"]
+pytest_plugins = ["pytester", "tests.support.skips", "tests.support.reactor", "tests.support.samba"]
 
 # Two cores run several test files at once: an example that took long says nothing about the code.
 settings.register_profile(
