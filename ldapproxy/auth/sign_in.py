@@ -12,6 +12,7 @@ from dataclasses import replace
 from ldapproxy.auth.bind_flow import Conclusion
 from ldapproxy.auth.outcomes import Factor, FailMode, Reason, SecondFactorOutcome, Verdict
 from ldapproxy.auth.policy import Anonymous, ListenerPolicy
+from ldapproxy.ldap.dn import DistinguishedName
 
 BY_TAP = frozenset({Factor.PUSH, Factor.PHONE})
 """The factors with which a person answers. A typed code may be one of Duo's bypass codes, which an
@@ -20,11 +21,16 @@ administrator, or whoever pretended to be somebody else at the help desk, holds.
 _TAPPED = frozenset(factor.value for factor in BY_TAP)
 
 
-def sign_in_policy(policy: ListenerPolicy) -> ListenerPolicy:
+def sign_in_policy(policy: ListenerPolicy, nobody: DistinguishedName) -> ListenerPolicy:
     """The policy of a sign-in to the portal of a listener with this policy.
 
     Who may log in (`require_group`), the name for Duo and shared accounts are the listener's. There is no
     exemption, no remembered login, no fail mode that accepts, and nothing is typed behind the password.
+    People type user names, so these are looked up, whether the listener does so or not.
+
+    Args:
+        policy: the listener's.
+        nobody: the name of no entry, below the directory's `base_dn`, unless the listener has one.
     """
     return replace(
         policy,
@@ -36,6 +42,7 @@ def sign_in_policy(policy: ListenerPolicy) -> ListenerPolicy:
         # Duo lets people in from trusted networks without asking them.
         client_is_user=False,
         remembers=False,
+        nobody=policy.nobody or nobody,
     )
 
 

@@ -16,3 +16,18 @@ class AdminSettings:
 
     host: str
     port: int
+
+
+@dataclass(frozen=True, slots=True)
+class PortalSettings:
+    """`portal:`: the address of the self-service portal, HTTPS.
+
+    Attributes:
+        host: address to listen on, without brackets.
+        port: TCP port.
+        listener: the listener whose directory, Duo application and policy sign-ins follow.
+    """
+
+    host: str
+    port: int
+    listener: str

@@ -9,8 +9,10 @@ import pytest
 
 from ldapproxy.auth.bind_flow import Conclusion
 from ldapproxy.auth.credentials import Auto, Everybody
-from ldapproxy.auth.effects import LookUpEntry, RecallLogin, VerifyPrimary, VerifySecondFactor
+from ldapproxy.auth.effects import FindEntry, LookUpEntry, RecallLogin, VerifyPrimary, VerifySecondFactor
+from ldapproxy.auth.names import AccountName
 from ldapproxy.auth.outcomes import (
+    EntryNotFound,
     Factor,
     FailMode,
     Joined,
@@ -23,8 +25,10 @@ from ldapproxy.auth.outcomes import (
 )
 from ldapproxy.auth.policy import ExemptDn, ExemptGroup, ExemptSubtree
 from ldapproxy.auth.sign_in import admits, sign_in_policy
-from tests.unit.auth.flows import ACCEPTED, ALICE, ENTRY, STAFF, bind, policy, transcript
+from ldapproxy.ldap.dn import DistinguishedName
+from tests.unit.auth.flows import ACCEPTED, ALICE, ENTRY, REFUSED, STAFF, bind, policy, transcript
 
+NOBODY = DistinguishedName.parse("cn=nobody,dc=example,dc=com")
 TAPPED = SecondFactorResult(SecondFactorOutcome.ALLOWED, "push", "Alice's phone")
 
 # Everything that lets people in without a tap.
@@ -38,19 +42,19 @@ LENIENT = policy(
 
 
 def test_a_tap_opens_the_portal() -> None:
-    effects, conclusion = transcript(bind("pw"), sign_in_policy(LENIENT), ACCEPTED, ENTRY, TAPPED)
+    effects, conclusion = transcript(bind("pw"), sign_in_policy(LENIENT, NOBODY), ACCEPTED, ENTRY, TAPPED)
     assert [type(effect) for effect in effects] == [VerifyPrimary, LookUpEntry, VerifySecondFactor]
     assert admits(conclusion)
 
 
 def test_no_exemption_is_left() -> None:
     member = replace(ENTRY, groups=frozenset({STAFF}))
-    effects, _ = transcript(bind("pw"), sign_in_policy(LENIENT), ACCEPTED, member, TAPPED)
+    effects, _ = transcript(bind("pw"), sign_in_policy(LENIENT, NOBODY), ACCEPTED, member, TAPPED)
     assert any(isinstance(effect, VerifySecondFactor) for effect in effects)
 
 
 def test_no_login_is_recalled_and_no_network_is_trusted() -> None:
-    effects, _ = transcript(bind("pw"), sign_in_policy(LENIENT), ACCEPTED, ENTRY, TAPPED)
+    effects, _ = transcript(bind("pw"), sign_in_policy(LENIENT, NOBODY), ACCEPTED, ENTRY, TAPPED)
     assert not any(isinstance(effect, RecallLogin) for effect in effects)
     (question,) = [effect for effect in effects if isinstance(effect, VerifySecondFactor)]
     assert question.client_is_user is False
@@ -58,15 +62,36 @@ def test_no_login_is_recalled_and_no_network_is_trusted() -> None:
 
 @pytest.mark.parametrize("typed", ["pw,123456", "pw,push2", "pw,sms", "pw,@Bob's phone"])
 def test_nothing_is_typed_behind_the_password(typed: str) -> None:
-    effects, _ = transcript(bind(typed), sign_in_policy(LENIENT), ACCEPTED, ENTRY, TAPPED)
+    effects, _ = transcript(bind(typed), sign_in_policy(LENIENT, NOBODY), ACCEPTED, ENTRY, TAPPED)
     assert effects[0] == VerifyPrimary(None), "the directory gets all of it as the password"
     assert isinstance(effects[2], VerifySecondFactor)
     assert effects[2].choice == Auto()
     assert effects[2].factors == {Factor.PUSH, Factor.PHONE}
 
 
+def test_a_user_name_is_looked_up() -> None:
+    effects, conclusion = transcript(
+        bind("pw", "alice"), sign_in_policy(LENIENT, NOBODY), ALICE, ACCEPTED, ENTRY, TAPPED
+    )
+    assert effects[:2] == [FindEntry(AccountName("alice")), VerifyPrimary(None, ALICE)]
+    assert admits(conclusion)
+
+
+def test_a_user_name_of_nobody_is_refused_by_the_directory_itself() -> None:
+    effects, conclusion = transcript(
+        bind("pw", "alice"), sign_in_policy(LENIENT, NOBODY), EntryNotFound(), REFUSED
+    )
+    assert effects[1:] == [VerifyPrimary(None, NOBODY)]
+    assert conclusion.reason is Reason.NO_ENTRY
+
+
+def test_a_listener_that_looks_names_up_keeps_its_own_way() -> None:
+    own = DistinguishedName.parse("cn=its own,dc=example,dc=com")
+    assert sign_in_policy(replace(LENIENT, nobody=own), NOBODY).nobody == own
+
+
 def test_a_shared_account_still_asks_everybody() -> None:
-    shared = sign_in_policy(replace(LENIENT, shared=frozenset({ALICE})))
+    shared = sign_in_policy(replace(LENIENT, shared=frozenset({ALICE})), NOBODY)
     effects, _ = transcript(bind("pw"), shared, ACCEPTED, ENTRY, TAPPED)
     assert isinstance(effects[2], VerifySecondFactor)
     assert effects[2].choice == Everybody()
@@ -74,7 +99,7 @@ def test_a_shared_account_still_asks_everybody() -> None:
 
 def test_a_required_group_is_still_required() -> None:
     _, conclusion = transcript(
-        bind("pw"), sign_in_policy(replace(LENIENT, require_group=STAFF)), ACCEPTED, ENTRY
+        bind("pw"), sign_in_policy(replace(LENIENT, require_group=STAFF), NOBODY), ACCEPTED, ENTRY
     )
     assert conclusion.reason is Reason.GROUP_REQUIRED
     assert not admits(conclusion)
@@ -87,7 +112,7 @@ def test_a_required_group_is_still_required() -> None:
 def test_no_other_outcome_opens_the_portal(mode: FailMode, outcome: SecondFactorOutcome) -> None:
     lenient = replace(LENIENT, fail_mode=mode)
     result = SecondFactorResult(outcome, "push")
-    _, conclusion = transcript(bind("pw"), sign_in_policy(lenient), ACCEPTED, ENTRY, result)
+    _, conclusion = transcript(bind("pw"), sign_in_policy(lenient, NOBODY), ACCEPTED, ENTRY, result)
     assert not admits(conclusion)
 
 
@@ -142,6 +167,7 @@ def test_every_field_of_the_policy_was_thought_of() -> None:
         "exempt",
         "client_is_user",
         "remembers",
+        "nobody",
     }
     # The portal is always behind TLS.
     without_meaning = {"confidentiality_required"}
