@@ -5,6 +5,7 @@ Pure:
     requests      what Duo is told about a login
     responses     what Duo's answers, and failed calls, mean for a login
     factors       which device is asked, by which factor
+    everybody     which answer decides when all devices of a shared account were asked
     availability  is Duo there? which logins may ask it, and when to ping
 
 Not pure:

@@ -17,10 +17,10 @@ from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
 from ldapproxy.auth.effects import VerifySecondFactor
-from ldapproxy.auth.outcomes import SecondFactorOutcome, SecondFactorResult
-from ldapproxy.duo import requests, responses
+from ldapproxy.auth.outcomes import Factor, SecondFactorOutcome, SecondFactorResult
+from ldapproxy.duo import everybody, requests, responses
 from ldapproxy.duo.calls import TRANSIENT, CallOutcome, Endpoint, Failure, Reply
-from ldapproxy.duo.factors import AskDevice, NoFactor, choose
+from ldapproxy.duo.factors import AskDevice, AskEverybody, NoFactor, Question, choose
 from ldapproxy.duo.ports import RequestObserver
 from ldapproxy.duo.responses import Response, Waiting
 from ldapproxy.duo.settings import DuoSettings
@@ -105,19 +105,9 @@ class DuoClient:
         # Once around the loop, so that a connection that Duo closed right behind its answer is seen to be
         # closed: the auth call must not be written to it, because it can not be repeated.
         await asyncio.sleep(0)
-        transaction = await self._call(
-            Endpoint.AUTH,
-            requests.auth(question, chosen),
-            responses.transaction,
-            end,
-            self._response_timeout,
-        )
-        if isinstance(transaction, Failure):
-            result = responses.auth_failed(transaction)
-        else:
-            result = await self._follow(transaction, end)
-        device = chosen.device.shown if isinstance(chosen, AskDevice) else None
-        return replace(result, factor=chosen.factor.value, device=device)
+        if isinstance(chosen, AskEverybody):
+            return await self._ask_everybody(question, chosen, end)
+        return await self._ask(question, chosen, end)
 
     async def ping(self) -> Health:
         """Asks whether Duo is there, and for its clock; no keys are involved."""
@@ -136,6 +126,46 @@ class DuoClient:
     async def aclose(self) -> None:
         """Closes all connections to Duo. Logins that still wait get a failure."""
         await self._transport.aclose()
+
+    async def _ask(self, question: VerifySecondFactor, chosen: Question, end: float) -> SecondFactorResult:
+        """Asks one device, or lets Duo verify a passcode, and waits for the end of it."""
+        transaction = await self._call(
+            Endpoint.AUTH,
+            requests.auth(question, chosen),
+            responses.transaction,
+            end,
+            self._response_timeout,
+        )
+        if isinstance(transaction, Failure):
+            result = responses.auth_failed(transaction)
+        else:
+            result = await self._follow(transaction, end)
+        device = chosen.device.shown if isinstance(chosen, AskDevice) else None
+        return replace(result, factor=chosen.factor.value, device=device)
+
+    async def _ask_everybody(
+        self, question: VerifySecondFactor, chosen: AskEverybody, end: float
+    ) -> SecondFactorResult:
+        """Pushes to all devices at once, until one answer decides.
+
+        The others are no longer followed then; Duo has no call that takes a push back.
+        """
+        asking = [
+            asyncio.create_task(self._ask(question, AskDevice(Factor.PUSH, device), end))
+            for device in chosen.devices
+        ]
+        try:
+            pending = set(asking)
+            while pending:
+                done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+                if any(everybody.ends_it(task.result()) for task in done):
+                    break
+        finally:
+            # Also when the login was cancelled, or one of them failed in a way that nobody foresaw.
+            for task in asking:
+                task.cancel()
+            await asyncio.wait(asking)
+        return everybody.verdict([task.result() for task in asking if not task.cancelled()])
 
     async def _follow(self, transaction: str, end: float) -> SecondFactorResult:
         """Asks how the transaction stands until it has ended, or the time is up.

@@ -25,6 +25,13 @@ class AskDevice:
 
 
 @dataclass(frozen=True, slots=True)
+class AskEverybody:
+    """Push to all of these devices at once; there are at least two."""
+
+    devices: tuple[Device, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TryPasscode:
     """Let Duo verify this passcode; no device is asked."""
 
@@ -44,8 +51,8 @@ Question = AskDevice | TryPasscode
 
 def choose(
     choice: FactorChoice, factors: frozenset[Factor], devices: Sequence[Device]
-) -> Question | NoFactor:
-    """Chooses the factor and the device.
+) -> Question | AskEverybody | NoFactor:
+    """Chooses the factor and the device, or the devices of a shared account.
 
     Args:
         choice: what the person typed.
@@ -53,6 +60,8 @@ def choose(
         devices: the user's devices, in Duo's order.
     """
     match choice:
+        case Everybody() if Factor.PUSH in factors and len(capable := _capable(Factor.PUSH, devices)) > 1:
+            return AskEverybody(tuple(capable))
         case Auto() | Everybody():
             return _push_else_call(devices, factors) or NoFactor(
                 "no device of the user can do a push or a call that the listener allows"
@@ -82,9 +91,8 @@ def choose(
 def _push_else_call(devices: Sequence[Device], factors: frozenset[Factor]) -> AskDevice | None:
     for factor in (Factor.PUSH, Factor.PHONE):
         if factor in factors:
-            for device in devices:
-                if device.can(factor):
-                    return AskDevice(factor, device)
+            for device in _capable(factor, devices):
+                return AskDevice(factor, device)
     return None
 
 
@@ -93,12 +101,16 @@ def _numbered(
 ) -> AskDevice | NoFactor:
     if factor not in factors:
         return _not_allowed(factor)
-    capable = [device for device in devices if device.can(factor)]
+    capable = _capable(factor, devices)
     if number > len(capable):
         return NoFactor(
             f"the user has {len(capable)} device(s) for {factor.value}, and number {number} was wanted"
         )
     return AskDevice(factor, capable[number - 1])
+
+
+def _capable(factor: Factor, devices: Sequence[Device]) -> list[Device]:
+    return [device for device in devices if device.can(factor)]
 
 
 def _not_allowed(factor: Factor) -> NoFactor:

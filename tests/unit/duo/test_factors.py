@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ldapproxy.auth.credentials import Auto, FactorChoice, NamedDevice, Passcode, Phone, Push, Sms
+from ldapproxy.auth.credentials import Auto, Everybody, FactorChoice, NamedDevice, Passcode, Phone, Push, Sms
 from ldapproxy.auth.outcomes import Factor
-from ldapproxy.duo.factors import AskDevice, NoFactor, TryPasscode, choose
+from ldapproxy.duo.factors import AskDevice, AskEverybody, NoFactor, TryPasscode, choose
 from ldapproxy.duo.responses import Device
 from ldapproxy.secret import Secret
 
@@ -42,6 +42,7 @@ DEVICES = (TOKEN, DESK, IPHONE, TABLET, TWIN)
         (Sms(), {SMS}, (SMS, IPHONE)),
         (Sms(2), {SMS}, (SMS, TWIN)),
         (Sms(), {PUSH, PHONE}, None),
+        (Sms(), {Factor.PASSCODE}, (SMS, IPHONE)),
         (NamedDevice("iPhone"), {PUSH, PHONE}, (PUSH, IPHONE)),
         (NamedDevice("iOS (4)"), {PUSH, PHONE}, (PUSH, TWIN)),
         (NamedDevice("IPHONE"), {PUSH, PHONE}, (PUSH, IPHONE)),
@@ -67,6 +68,21 @@ def test_auto_calls_when_nothing_can_be_pushed() -> None:
     assert choose(Auto(), ALL, [TOKEN, DESK]) == AskDevice(PHONE, DESK)
 
 
+def test_everybody_is_everybody_who_takes_pushes() -> None:
+    assert choose(Everybody(), ALL, DEVICES) == AskEverybody((IPHONE, TABLET, TWIN))
+
+
+@pytest.mark.parametrize(
+    ("allowed", "devices"),
+    [(ALL, (TOKEN, DESK, TABLET)), (ALL, (TOKEN, DESK)), (ALL, ()), ({PHONE}, DEVICES), ({SMS}, DEVICES)],
+    ids=["one takes pushes", "none does", "none at all", "push is not allowed", "nothing is"],
+)
+def test_with_fewer_than_two_for_a_push_everybody_is_auto(
+    allowed: set[Factor], devices: tuple[Device, ...]
+) -> None:
+    assert choose(Everybody(), frozenset(allowed), devices) == choose(Auto(), frozenset(allowed), devices)
+
+
 def test_a_passcode_asks_no_device() -> None:
     assert choose(Passcode(CODE), ALL, []) == TryPasscode(CODE)
     assert isinstance(choose(Passcode(CODE), ALL - {Factor.PASSCODE}, DEVICES), NoFactor)
@@ -74,6 +90,7 @@ def test_a_passcode_asks_no_device() -> None:
 
 CHOICES = st.one_of(
     st.just(Auto()),
+    st.just(Everybody()),
     st.builds(Push, st.integers(1, 9)),
     st.builds(Phone, st.integers(1, 9)),
     st.builds(Sms, st.integers(1, 9)),
@@ -89,7 +106,13 @@ def test_only_what_is_allowed_and_possible_is_asked(
     question = choose(choice, allowed, devices)
     if isinstance(question, NoFactor):
         return
-    assert question.factor in allowed
+    if isinstance(question, AskEverybody):
+        assert isinstance(choice, Everybody)
+        assert PUSH in allowed
+        assert question.devices == tuple(device for device in devices if device.can(PUSH))
+        return
+    # Who may use passcodes may have them sent.
+    assert question.factor in allowed | ({SMS} if Factor.PASSCODE in allowed else set())
     if isinstance(question, AskDevice):
         assert question.device in devices
         assert question.device.can(question.factor)
