@@ -164,7 +164,7 @@ class DuoClient:
             # Also when the login was cancelled, or one of them failed in a way that nobody foresaw.
             for task in asking:
                 task.cancel()
-            await asyncio.wait(asking)
+            await asyncio.gather(*asking, return_exceptions=True)
         return everybody.verdict([task.result() for task in asking if not task.cancelled()])
 
     async def _follow(self, transaction: str, end: float) -> SecondFactorResult:
