@@ -17,6 +17,7 @@ SERVICE_ACCOUNT_PASSWORD = "lookup"  # noqa: S105 - of the demo's own directory
 APPLICATION_DN = f"cn=application,ou=services,{BASE_DN}"
 APPLICATION_PASSWORD = "application"  # noqa: S105 - of the demo's own directory
 EXEMPT_GROUP_DN = f"cn=no-second-factor,ou=groups,{BASE_DN}"
+SHARED_ACCOUNT_DN = f"uid=operations,ou=people,{BASE_DN}"
 
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "demo.ldapproxy.invalid")
 
@@ -119,8 +120,8 @@ CAST = (
         "operations",
         "Operations Account",
         "teamwork",
-        "shared account, a phone each for two people",
-        (_phone("Olga's phone", "0107"), _phone("Omar's phone", "0108")),
+        "shared account, a phone each for three people",
+        (_phone("Olga", "0107"), _phone("Omar", "0108"), _phone("Otto", "0109")),
     ),
 )
 

@@ -27,6 +27,7 @@ from ldapproxy.demo.people import (
     EXEMPT_GROUP_DN,
     SERVICE_ACCOUNT_DN,
     SERVICE_ACCOUNT_PASSWORD,
+    SHARED_ACCOUNT_DN,
     directory_entries,
 )
 from ldapproxy.demo.phone_page import CommandToTry, PersonToTry
@@ -180,6 +181,8 @@ class Scene:
             "    exempt:",
             f"      - dn: {_quoted(APPLICATION_DN)}",
             f"      - group: {_quoted(EXEMPT_GROUP_DN)}",
+            "    shared_accounts:",
+            f"      - {{dn: {_quoted(SHARED_ACCOUNT_DN)}, push: all}}",
         ]
 
     def _url(self, port: int) -> str:
@@ -189,11 +192,16 @@ class Scene:
     def commands(self) -> list[CommandToTry]:
         """The command lines to try, the first one first."""
         closed, opened = self._url(self.options.closed_port), self._url(self.options.open_port)
-        alice, bob, grace = (_person(uid) for uid in ("alice", "bob", "grace"))
+        alice, bob, grace, operations = (_person(uid) for uid in ("alice", "bob", "grace", "operations"))
         return [
             CommandToTry("Alice logs in: approve or deny it on her phone", _who_am_i(closed, *alice)),
             CommandToTry("Bob asks his second device", _who_am_i(closed, *bob, "push2")),
             CommandToTry("Alice types a passcode: nobody is asked", _who_am_i(closed, *alice, "111111")),
+            CommandToTry(
+                "A shared account asks all its people: one who approves is enough",
+                _who_am_i(closed, *operations),
+            ),
+            CommandToTry("The same, but only Omar is asked", _who_am_i(closed, *operations, "@Omar")),
             CommandToTry("Grace is exempt by her group", _who_am_i(closed, *grace)),
             CommandToTry(
                 "An application binds, searches, and everything else flows through",

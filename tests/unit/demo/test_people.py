@@ -9,6 +9,7 @@ from ldapproxy.demo.people import (
     CAST,
     EXEMPT_GROUP_DN,
     SERVICE_ACCOUNT_DN,
+    SHARED_ACCOUNT_DN,
     directory_entries,
 )
 from ldapproxy.ldap.dn import DistinguishedName
@@ -37,7 +38,7 @@ def test_no_password_is_an_attribute() -> None:
 
 def test_the_names_that_the_demo_relies_on_are_there() -> None:
     entries = {DistinguishedName.parse(entry.dn): entry for entry in directory_entries()}
-    for name in (SERVICE_ACCOUNT_DN, APPLICATION_DN):
+    for name in (SERVICE_ACCOUNT_DN, APPLICATION_DN, SHARED_ACCOUNT_DN):
         assert entries[DistinguishedName.parse(name)].password
     members = entries[DistinguishedName.parse(EXEMPT_GROUP_DN)].attributes["member"]
     assert all(DistinguishedName.parse(member) in entries for member in members)
@@ -47,7 +48,7 @@ def test_there_is_somebody_for_every_case() -> None:
     users = {person.uid: person.duo_user() for person in CAST}
     assert users["dave"] is None
     devices = {name: len(user.devices) for name, user in users.items() if user is not None}
-    assert (devices["alice"], devices["bob"], devices["carol"], devices["operations"]) == (1, 2, 0, 2)
+    assert (devices["alice"], devices["bob"], devices["carol"], devices["operations"]) == (1, 2, 0, 3)
     ids = [device.device_id for user in users.values() if user is not None for device in user.devices]
     assert len(set(ids)) == len(ids)
     assert all(len(device_id) == 20 for device_id in ids)

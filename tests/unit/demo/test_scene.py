@@ -10,8 +10,9 @@ import pytest
 
 from ldapproxy.auth.outcomes import FailMode
 from ldapproxy.config.load import load
-from ldapproxy.demo.people import CAST
+from ldapproxy.demo.people import CAST, SHARED_ACCOUNT_DN
 from ldapproxy.demo.scene import SceneOptions
+from ldapproxy.ldap.dn import DistinguishedName
 from tests.unit.demo.scene_process import running_scene
 
 # The listeners' ports are the proxy's to open; here nobody does.
@@ -24,6 +25,8 @@ def test_the_configuration_is_one_that_the_proxy_reads() -> None:
         configuration = load(path, {})
         modes = {listener.name: listener.policy.fail_mode for listener in configuration.listeners}
         assert modes == {"closed": FailMode.CLOSED, "open": FailMode.OPEN}
+        shared = DistinguishedName.parse(SHARED_ACCOUNT_DN)
+        assert all(listener.policy.shared == {shared} for listener in configuration.listeners)
         (duo,) = configuration.duo
         assert (duo.api_host, len(duo.secret_key.reveal())) == ("127.0.0.1", 40)
         assert duo.ca_file is not None
@@ -43,6 +46,7 @@ def test_the_instructions_name_every_listener_and_the_page() -> None:
             "ldapwhoami -x -H ldap://127.0.0.1:20002",
             "http://127.0.0.1:20003/",
             "ldapsearch",
+            "-w teamwork,@Omar\n",
             "The phone page: http://127.0.0.1:",
         ):
             assert text in scene.instructions
