@@ -170,6 +170,8 @@ class Binds:
     def finished(self, bind: PendingBind, result: tuple[Conclusion, Durations]) -> BindEnd:
         """A pending bind has come to its conclusion."""
         conclusion, durations = result
+        if conclusion.reason is Reason.TOO_MANY_FAILED:
+            self._observer.limit_hit(self.policy.listener, "failed_binds")
         self._lessons.concluded(conclusion, bind.client, bind.examined.credential)
         own_code = replies.result_code(conclusion)
         code = conclusion.primary_code if own_code is None else own_code
@@ -310,7 +312,7 @@ class PendingBind:
             self._end_with(partial(self._binds.finished, self, task.result()))
 
     def _end_with(self, end: Callable[[], BindEnd]) -> None:
-        """Answers the client, whatever goes wrong on the way, and then with a no: it must not wait for ever."""
+        """Answers the client whatever goes wrong on the way, then with a no: it must not wait for ever."""
         try:
             ended = end()
         except Exception as error:

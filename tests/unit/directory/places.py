@@ -31,6 +31,7 @@ def settings_for(
     search_filter: str | None = None,
     password: str = SERVICE.password,
     username_attribute: str = "uid",
+    username_search: str | None = None,
 ) -> LookupSettings:
     """Settings for the example directory."""
     return LookupSettings(
@@ -46,6 +47,7 @@ def settings_for(
         search_filter=search_filter,
         service_account=SERVICE.dn,
         service_password=Secret(password),
+        username_search=username_search,
     )
 
 

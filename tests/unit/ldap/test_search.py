@@ -6,7 +6,14 @@ import pytest
 
 from ldapproxy.ldap import ber
 from ldapproxy.ldap.errors import DecodeError
-from ldapproxy.ldap.search import BASE_OBJECT, SearchRequest, decode_search_request
+from ldapproxy.ldap.search import (
+    BASE_OBJECT,
+    SearchRequest,
+    decode_entry_values,
+    decode_search_request,
+    encode_root_dse_search,
+)
+from tests.support import ldap_bytes
 from tests.support import ldap_samples as samples
 from tests.support.ldap_frames import frame_of
 
@@ -83,3 +90,44 @@ def test_a_search_with_something_missing_is_refused(count: int) -> None:
 def test_anything_else_is_refused(fields: tuple[bytes, ...]) -> None:
     with pytest.raises(DecodeError):
         _search(*fields)
+
+
+def test_our_own_search_is_one_of_the_root_dse() -> None:
+    raw = encode_root_dse_search(7, "tokenGroups")
+    assert decode_search_request(frame_of(raw)) == SearchRequest(
+        7, b"", BASE_OBJECT, ("objectClass",), False, True
+    )
+    assert raw == ldap_bytes.search(7, "", 0, attributes=("tokenGroups",))
+
+
+def _entry(*attributes: tuple[str, tuple[bytes, ...]], behind: bytes = b"") -> bytes:
+    listed = [
+        ber.sequence(ber.octet_string(name.encode()), ber.element(ber.SET, *map(ber.octet_string, values)))
+        for name, values in attributes
+    ]
+    entry = ber.element(0x64, ber.octet_string(b""), ber.sequence(*listed), behind)
+    return ber.sequence(ber.integer(1), entry)
+
+
+def test_the_values_of_an_attribute_in_their_order() -> None:
+    raw = _entry(("cn", (b"x",)), ("TOKENGROUPS", (b"one", b"", b"two")), ("tokenGroups;binary", (b"y",)))
+    assert decode_entry_values(frame_of(raw), "tokenGroups") == (b"one", b"", b"two")
+    assert decode_entry_values(frame_of(raw), "commonName") == (b"x",)
+    assert decode_entry_values(frame_of(raw), "objectSid") == ()
+    assert decode_entry_values(frame_of(_entry()), "cn") == ()
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        b"\x64\x00",
+        b"\x64\x02\x04\x00",
+        b"\x64\x06\x04\x00\x30\x02\x04\x00",
+        b"\x64\x0a\x04\x00\x30\x06\x30\x04\x04\x02cn",
+        b"\x64\x0c\x04\x00\x30\x08\x30\x06\x04\x02cn\x30\x00",
+        b"\x65\x07\x0a\x01\x00\x04\x00\x04\x00",
+    ],
+)
+def test_an_entry_that_is_malformed(operation: bytes) -> None:
+    with pytest.raises(DecodeError):
+        decode_entry_values(frame_of(ber.sequence(ber.integer(1), operation)), "cn")
