@@ -46,6 +46,9 @@ class SimpleBind:
 UNAUTHENTICATED = Refused(
     ResultCode.UNWILLING_TO_PERFORM, Reason.UNAUTHENTICATED_BIND, "a name without a password is not a login"
 )
+TOO_MANY_PENDING = Refused(
+    ResultCode.BUSY, Reason.TOO_MANY_PENDING, "too many logins are waiting; try again later"
+)
 TOO_MANY_FAILED = Refused(
     ResultCode.BUSY, Reason.TOO_MANY_FAILED, "too many logins have failed; try again later"
 )

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import assert_never
 
-from ldapproxy.auth import fail_mode, replies
+from ldapproxy.auth import fail_mode, preconditions, replies
 from ldapproxy.auth.audit import Durations, record_of
 from ldapproxy.auth.bind_flow import Conclusion, bind_flow
 from ldapproxy.auth.failed_binds import Attempt, FailedBinds
 from ldapproxy.auth.outcomes import Reason, Verdict
 from ldapproxy.auth.policy import Address, ListenerPolicy
-from ldapproxy.auth.preconditions import TOO_MANY_FAILED, AnonymousBind, Refused, SimpleBind, examine
+from ldapproxy.auth.preconditions import AnonymousBind, Refused, SimpleBind, examine
 from ldapproxy.ldap.actions import StartBind
 from ldapproxy.ldap.messages import BindRequest, Tag, encode_result
 from ldapproxy.ldap.result_codes import ResultCode
@@ -33,8 +33,6 @@ from ldapproxy.net.primary import Primary
 from ldapproxy.net.relay import Relay
 
 _log = logging.getLogger(__name__)
-
-_TOO_MANY = Refused(ResultCode.BUSY, Reason.TOO_MANY_PENDING, "too many logins are waiting; try again later")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +126,11 @@ class Binds:
             case SimpleBind():
                 if self._limit and len(self._pending) >= self._limit:
                     self._observer.limit_hit(self.policy.listener, "pending_binds")
-                    return self._refuse(start.request, _TOO_MANY, client, began)
+                    return self._refuse(start.request, preconditions.TOO_MANY_PENDING, client, began)
                 attempt = self._failed.begin(examined.name, client, began)
                 if attempt is None:
                     self._observer.limit_hit(self.policy.listener, "failed_binds")
-                    return self._refuse(start.request, TOO_MANY_FAILED, client, began)
+                    return self._refuse(start.request, preconditions.TOO_MANY_FAILED, client, began)
                 primary = CountedPrimary(
                     Primary(relay, start.request, start.raw, self._response_timeout),
                     attempt,
@@ -176,9 +174,8 @@ class Binds:
         own_code = replies.result_code(conclusion)
         code = conclusion.primary_code if own_code is None else own_code
         self._record(bind.request, conclusion, bind.client, code, durations)
-        return BindEnd(
-            replies.reply(bind.request.message_id, conclusion), conclusion.verdict is Verdict.ACCEPTED
-        )
+        reply = replies.reply(bind.request.message_id, conclusion)
+        return BindEnd(reply, conclusion.verdict is Verdict.ACCEPTED)
 
     def answered_before(self, bind: PendingBind) -> BindEnd:
         """A pending bind has reached `answer_before`: the client may come back for the push that goes on."""
