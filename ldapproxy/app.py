@@ -25,12 +25,13 @@ from ldapproxy.net.listener import ListenError
 from ldapproxy.net.tls import TlsError
 from ldapproxy.observe import logs
 from ldapproxy.web.admin import AdminError
+from ldapproxy.web.portal_site import PortalError
 
 _log = logging.getLogger(__name__)
 
 # Descriptors that the process needs beside its sessions: loop, logs, listeners, look-ups, Duo's idle
-# connections.
-_SPARE_DESCRIPTORS = 200
+# connections, the portal's browsers.
+_SPARE_DESCRIPTORS = 1000
 # Client, directory, Duo.
 _DESCRIPTORS_PER_SESSION = 3
 
@@ -118,6 +119,8 @@ def _start(configuration: Configuration, reactor: Any) -> Application:
     application.start()
     for listener in application.listeners:
         _log.info("listener %s listens on %s", listener.name, listener.url)
+    if application.portal is not None:
+        _log.info("the portal listens on %s", application.portal.url)
     return application
 
 
@@ -147,7 +150,7 @@ def _serve(
     match failures:
         case []:
             return 0
-        case [ListenError() | AdminError() | TlsError() as error, *_]:
+        case [ListenError() | AdminError() | PortalError() | TlsError() as error, *_]:
             sys.stderr.write(f"ldapproxy: {error}\n")
             return 1
         case [error, *_]:
@@ -177,8 +180,11 @@ def _stopper(end: Callable[[], Coroutine[Any, Any, None]], reactor: Any) -> Call
 
 
 def _secrets_of(configuration: Configuration) -> list[Any]:
-    return [duo.secret_key for duo in configuration.duo] + [
-        directory.lookup.service_password for directory in configuration.directories
+    offline = configuration.offline
+    return [
+        *(duo.secret_key for duo in configuration.duo),
+        *(directory.lookup.service_password for directory in configuration.directories),
+        *(() if offline is None else offline.encryption_keys),
     ]
 
 

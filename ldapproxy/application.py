@@ -18,6 +18,7 @@ from ldapproxy.auth.failed_binds import FailedBinds
 from ldapproxy.auth.push_limits import PushLimits
 from ldapproxy.auth.remembered import LoginKeys, RememberedLogins
 from ldapproxy.config.configuration import Configuration
+from ldapproxy.config.configuration import Portal as PortalSection
 from ldapproxy.directory.lookup import Lookup
 from ldapproxy.duo.watch import WatchedDuo
 from ldapproxy.net.binds import Binds
@@ -27,11 +28,17 @@ from ldapproxy.net.listener import Listener
 from ldapproxy.net.pushes import Pushes
 from ldapproxy.net.servers import Directory
 from ldapproxy.net.settings import ListenerSettings
+from ldapproxy.net.tls import ServerContext
 from ldapproxy.observe.audit_log import AuditLog, open_sink
 from ldapproxy.observe.metrics import Metrics
 from ldapproxy.offline.store import OfflineStore
 from ldapproxy.secret import Secret
+from ldapproxy.self_service import SelfService
+from ldapproxy.sign_in import ListenerParts, PortalSignIn
 from ldapproxy.web.admin import AdminServer
+from ldapproxy.web.portal import Portal
+from ldapproxy.web.portal_pages import Pages
+from ldapproxy.web.portal_site import PortalSite
 from ldapproxy.web.status import (
     DirectoryStatus,
     DuoStatus,
@@ -79,12 +86,14 @@ class Application:
         self._push_limits = PushLimits(settings.pushes.limits for settings in configuration.listeners)
         self._pushes: list[Pushes] = []
         self._lessons: list[Lessons] = []
+        self._parts: dict[str, ListenerParts] = {}
         self.listeners = [self._listener(settings) for settings in configuration.listeners]
         self._admin = (
             None
             if configuration.admin is None
             else AdminServer(reactor, configuration.admin, self, self.metrics.exposition)
         )
+        self.portal = None if configuration.portal is None else self._portal_site(configuration.portal)
         self.metrics.expect((listener.name for listener in self.listeners), self._directories)
 
     def start(self) -> None:
@@ -93,11 +102,14 @@ class Application:
         Raises:
             ListenError: a listener's address cannot be used.
             AdminError: the admin address cannot be used.
+            PortalError: the portal's address cannot be used.
         """
         for listener in self.listeners:
             listener.start()
         if self._admin is not None:
             self._admin.start()
+        if self.portal is not None:
+            self.portal.start()
         for duo in self._duos.values():
             duo.start()
         self._probe_directories()
@@ -109,6 +121,9 @@ class Application:
             self._probing.cancel()
         if self._probe is not None:
             self._probe.cancel()
+        if self.portal is not None:
+            await wait_for(self.portal.stop())
+            await self.portal.portal.aclose()
         await asyncio.gather(
             *(
                 listener.stop(listener.settings.policy.bind_timeout + _STOP_MARGIN)
@@ -178,10 +193,21 @@ class Application:
         remembered = RememberedLogins(settings.remember.lasts, settings.remember.idle)
         lessons = Lessons(settings.name, self._keys, remembered, self._offline, self.metrics, clock)
         self._lessons.append(lessons)
+        failed = FailedBinds(settings.limits.failed_binds)
+        self._parts[settings.name] = ListenerParts(
+            policy=settings.policy,
+            directory=directory,
+            lookup=self._lookups[settings.directory],
+            looked_up=self._configuration.directory_of(settings).lookup,
+            failed=failed,
+            second_factor=pushes,
+            duo=self._duos[settings.duo],
+            lessons=lessons,
+        )
         binds = Binds(
             policy=settings.policy,
             limit=limit,
-            failed=FailedBinds(settings.limits.failed_binds),
+            failed=failed,
             lookup=self._lookups[settings.directory],
             second_factor=pushes,
             response_timeout=directory.response_timeout,
@@ -193,6 +219,21 @@ class Application:
             clock=clock,
         )
         return Listener(settings, binds, directory, self._reactor, self.metrics)
+
+    def _portal_site(self, configured: PortalSection) -> PortalSite:
+        assert self._offline is not None, "the configuration refuses a portal without a store"
+        parts = self._parts[configured.settings.listener]
+        door = PortalSignIn(parts, self.audit, self._reactor.seconds)
+        portal = Portal(
+            door,
+            SelfService(
+                self._offline.administration, door.duo_is_away, configured.settings.listener, self.audit
+            ),
+            Pages(parts.policy.delimiter or ",", door.shown_as),
+            clock=self._reactor.seconds,
+            key=Secret(secrets.token_bytes(32)),
+        )
+        return PortalSite(self._reactor, configured.settings, ServerContext(configured.tls), portal)
 
     def _probe_directories(self) -> None:
         """Keeps readiness and metrics true while nobody logs in."""

@@ -9,9 +9,8 @@ The result and the way to it:
 
 Sections of the file, with keys, defaults and bounds:
 
-    directories, duo, listeners, offline, services
+    directories, duo, listeners, offline, portal, services
     listener_tls, listener_values, username_rewrite, exemptions, pushes, limits     parts of a listener
-    reserved        keys of features that are not built yet: refused, never ignored
 
 What they are read with:
 

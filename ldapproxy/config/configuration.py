@@ -11,10 +11,10 @@ from pathlib import Path
 from ldapproxy.config.problems import Problem
 from ldapproxy.directory.settings import LookupSettings
 from ldapproxy.duo.settings import DuoSettings
-from ldapproxy.net.settings import ListenerSettings, UpstreamSettings
+from ldapproxy.net.settings import ListenerSettings, ServerTls, UpstreamSettings
 from ldapproxy.observe.settings import LogSettings
 from ldapproxy.offline.settings import OfflineSettings
-from ldapproxy.web.settings import AdminSettings
+from ldapproxy.web.settings import AdminSettings, PortalSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,14 @@ class DirectorySettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Portal:
+    """The self-service portal: where it is, and how it proves who it is."""
+
+    settings: PortalSettings
+    tls: ServerTls
+
+
+@dataclass(frozen=True, slots=True)
 class Configuration:
     """Everything that a process is told.
 
@@ -42,6 +50,7 @@ class Configuration:
         admin: the address of metrics and health; None when there is none.
         log: what is logged, and where to.
         offline: the store of offline authenticators; None when there is none.
+        portal: where people add offline authenticators; None when there is none.
         warnings: what an administrator should know, by line.
     """
 
@@ -52,7 +61,12 @@ class Configuration:
     admin: AdminSettings | None
     log: LogSettings
     offline: OfflineSettings | None = None
+    portal: Portal | None = None
     warnings: tuple[Problem, ...] = ()
+
+    def listener_of(self, portal: Portal) -> ListenerSettings:
+        """The listener of the portal."""
+        return next(listener for listener in self.listeners if listener.name == portal.settings.listener)
 
     def directory_of(self, listener: ListenerSettings) -> DirectorySettings:
         """The directory behind a listener."""

@@ -6,7 +6,8 @@ not know the file. No secret is in it.
 
 from __future__ import annotations
 
-from ldapproxy.config.configuration import Configuration, DirectorySettings
+from ldapproxy.auth.sign_in import BY_TAP
+from ldapproxy.config.configuration import Configuration, DirectorySettings, Portal
 from ldapproxy.config.describe_listener import describe_listener
 from ldapproxy.config.paragraphs import Paragraph, render
 from ldapproxy.config.values import show_duration
@@ -33,6 +34,8 @@ def describe(configuration: Configuration) -> str:
     parts += [_duo(duo) for duo in configuration.duo]
     if configuration.offline is not None:
         parts.append(_offline(configuration.offline))
+    if configuration.portal is not None:
+        parts.append(_portal(configuration.portal, configuration))
     parts.append(_operation(configuration))
     parts.append(_warnings(configuration))
     return "\n\n".join(parts) + "\n"
@@ -126,6 +129,36 @@ def _offline(offline: OfflineSettings) -> str:
             Paragraph(
                 "Enrolment",
                 ["By `ldapproxy offline`, for whoever can read this configuration and write to the store."],
+            ),
+        ],
+    )
+
+
+def _portal(portal: Portal, configuration: Configuration) -> str:
+    listener = configuration.listener_of(portal)
+    settings = portal.settings
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    group = listener.policy.require_group
+    members = "" if group is None else f", provided that they are in {group}"
+    taps = " or ".join(sorted(factor.value for factor in listener.policy.factors & BY_TAP))
+    return render(
+        "Portal",
+        [
+            Paragraph(
+                "Where",
+                [
+                    f"https://{host}:{settings.port}, with TLS {portal.tls.minimum_version.value} or later "
+                    f"and the certificate in {portal.tls.certificate_file}."
+                ],
+            ),
+            Paragraph(
+                "Who",
+                [
+                    f"People sign in with their password in directory {listener.directory} and a {taps} of "
+                    f"Duo application {listener.duo}, as at listener {listener.name}{members}.",
+                    "No exemption, no bypass, no passcode, no remembered login and no fail mode lets anybody "
+                    "in there. While Duo is away nothing can be added.",
+                ],
             ),
         ],
     )

@@ -1,4 +1,4 @@
-"""`tls:` of a listener.
+"""`tls:` of a listener, and of the portal.
 
 Owns its keys, and whether certificate and key can be used together. It must not know the handshake.
 """
@@ -39,14 +39,20 @@ def read_tls(listener: Section, endpoint: Endpoint | None, surroundings: Surroun
         return ListenerTls(None, StartTls.REQUIRED)
 
     section = listener.section("tls")
-    chain = section.require("certificate_file", certificates.chain(surroundings))
-    key = section.require("private_key_file", certificates.private_key(surroundings))
-    # RFC 8996 deprecates what is older; RFC 9325 section 3.1.1 recommends 1.2 or later.
-    minimum_version = section.read("minimum_version", values.choice(TlsVersion), default=TlsVersion.V1_2)
+    server = read_server(section, surroundings)
     start_tls = section.read("start_tls", values.choice(StartTls), default=StartTls.REQUIRED)
     section.finish()
     if ldaps:
         section.warn_without_effect("start_tls", "with an ldaps:// url TLS starts at once")
+    return None if server is None else ListenerTls(server, start_tls)
+
+
+def read_server(section: Section, surroundings: Surroundings) -> ServerTls | None:
+    """Certificate and key, which belong together; None only after an error was reported."""
+    chain = section.require("certificate_file", certificates.chain(surroundings))
+    key = section.require("private_key_file", certificates.private_key(surroundings))
+    # RFC 8996 deprecates what is older; RFC 9325 section 3.1.1 recommends 1.2 or later.
+    minimum_version = section.read("minimum_version", values.choice(TlsVersion), default=TlsVersion.V1_2)
     if chain is None or key is None:
         return None
     if not certificates.belong_together(chain[1], key[1]):
@@ -62,4 +68,4 @@ def read_tls(listener: Section, endpoint: Endpoint | None, surroundings: Surroun
         # What OpenSSL alone knows: keys too short, signatures too old.
         section.error("certificate_file", f"OpenSSL refuses it: {error}")
         return None
-    return ListenerTls(server, start_tls)
+    return server

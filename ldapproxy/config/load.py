@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ldapproxy.auth.outcomes import FailMode
-from ldapproxy.config import document, files, names, reserved
+from ldapproxy.config import document, files, names
 from ldapproxy.config.addresses import Endpoint, overlap
 from ldapproxy.config.configuration import Configuration
 from ldapproxy.config.directories import read_directory
@@ -18,6 +18,7 @@ from ldapproxy.config.duo import read_duo
 from ldapproxy.config.files import Surroundings
 from ldapproxy.config.listeners import Neighbours, read_listener
 from ldapproxy.config.offline import read_offline
+from ldapproxy.config.portal import PortalPlace, read_portal
 from ldapproxy.config.problems import ConfigurationError, Report, in_order
 from ldapproxy.config.sections import Section
 from ldapproxy.config.services import read_admin, read_log
@@ -44,10 +45,10 @@ def load(path: Path, environment: Mapping[str, str]) -> Configuration:
         report=report,
         is_exposed=files.others_can_read(path),
     )
-    top = Section(tree, report, reserved.DOCUMENT)
-    directory_sections = _named(top, "directories", "directory", reserved.DIRECTORY)
+    top = Section(tree, report)
+    directory_sections = _named(top, "directories", "directory")
     duo_sections = _named(top, "duo", "Duo application")
-    listener_sections = _named(top, "listeners", "listener", reserved.LISTENER)
+    listener_sections = _named(top, "listeners", "listener")
 
     directories = {
         name: read_directory(name, section, surroundings) for name, section in directory_sections.items()
@@ -67,12 +68,13 @@ def load(path: Path, environment: Mapping[str, str]) -> Configuration:
         for name, section in listener_sections.items()
     }
     offline = read_offline(top.section("offline"), surroundings) if top.given("offline") else None
+    portal = read_portal(top.section("portal"), listeners, surroundings) if top.given("portal") else None
     admin = read_admin(top.section("admin")) if top.given("admin") else None
     log = read_log(top.section("log"), surroundings)
     top.finish()
 
     good = [listener for listener in listeners.values() if listener is not None]
-    _check_addresses(good, admin, listener_sections, top)
+    _check_addresses(good, portal, admin, listener_sections, top)
     if len(good) == len(listeners):
         _warn_about_unused(directory_sections, {listener.directory for listener in good})
         _warn_about_unused(duo_sections, {listener.duo for listener in good})
@@ -95,15 +97,14 @@ def load(path: Path, environment: Mapping[str, str]) -> Configuration:
         admin=None if admin is None else AdminSettings(host=admin.host, port=admin.port),
         log=log,
         offline=offline,
+        portal=None if portal is None else portal.portal,
         warnings=in_order(report.warnings),
     )
 
 
-def _named(
-    top: Section, key: str, what: str, reserved_keys: reserved.Reserved = reserved.NOTHING
-) -> dict[str, Section]:
+def _named(top: Section, key: str, what: str) -> dict[str, Section]:
     """The sections under one of the keys that hold names."""
-    sections = top.entries(key, what, reserved_keys)
+    sections = top.entries(key, what)
     for name, section in sections.items():
         if not names.is_section_name(name):
             section.refuse("must have a name of letters, digits, dots, hyphens and underscores, at most 63")
@@ -111,7 +112,11 @@ def _named(
 
 
 def _check_addresses(
-    listeners: list[ListenerSettings], admin: Endpoint | None, sections: Mapping[str, Section], top: Section
+    listeners: list[ListenerSettings],
+    portal: PortalPlace | None,
+    admin: Endpoint | None,
+    sections: Mapping[str, Section],
+    top: Section,
 ) -> None:
     """Refuses two sockets on one address. [::] takes IPv4 as well, 0.0.0.0 all of IPv4."""
     taken: list[tuple[Endpoint, str]] = []
@@ -121,20 +126,24 @@ def _check_addresses(
             if overlap(endpoint, other):
                 sections[listener.name].error("url", f"listener {name} has this address and port already")
         taken.append((endpoint, listener.name))
-    if admin is not None:
+    for key, found in (("portal", None if portal is None else portal.endpoint), ("admin", admin)):
         for other, name in taken:
-            if overlap(admin, other):
-                top.section("admin").error("url", f"listener {name} has this address and port already")
+            if found is not None and overlap(found, other):
+                top.section(key).error("url", f"listener {name} has this address and port already")
+    if portal is not None and admin is not None and overlap(portal.endpoint, admin):
+        top.section("admin").error("url", "the portal has this address and port already")
 
 
 def _check_offline(listeners: list[ListenerSettings], sections: Mapping[str, Section], top: Section) -> None:
-    """Refuses fail mode offline without a store, and warns about a store that nobody asks."""
+    """Refuses fail mode offline, and a portal, without a store; warns about a store that nobody asks."""
     asking = [listener for listener in listeners if listener.policy.fail_mode is FailMode.OFFLINE]
     if not top.given("offline"):
         for listener in asking:
             sections[listener.name].error(
                 "fail_mode", "offline needs the store of offline authenticators: add an offline: section"
             )
+        if top.given("portal"):
+            top.section("portal").refuse("needs the store of offline authenticators: add an offline: section")
     elif not asking and len(listeners) == len(sections) and not top.given("portal"):
         top.section("offline").warn_whole("has no effect: no listener has fail_mode offline")
 

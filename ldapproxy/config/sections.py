@@ -1,4 +1,4 @@
-"""Reads one map of the file key by key: defaults, required keys, unknown keys, reserved keys.
+"""Reads one map of the file key by key: defaults, required keys, unknown keys.
 
 Owns the bookkeeping; what has been read is what is known. It must not know any key or kind of value.
 
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from ldapproxy.config import reserved
 from ldapproxy.config.document import Kind, Mapping, Node, Scalar
 from ldapproxy.config.problems import Place, Report
 from ldapproxy.config.values import Invalid, Parser, did_you_mean
@@ -27,14 +26,11 @@ class Section:
         is_map: False when the file has something else here; that was reported then.
     """
 
-    def __init__(
-        self, node: Node, report: Report, reserved_keys: reserved.Reserved = reserved.NOTHING
-    ) -> None:
+    def __init__(self, node: Node, report: Report) -> None:
         # Of what is no map at all, nothing else needs to be said than that.
         self.is_map = isinstance(node, Mapping)
         self._node = _as_mapping(node, report)
         self._report = report
-        self._reserved = reserved_keys
         self._known: dict[str, None] = {}
 
     @property
@@ -70,20 +66,17 @@ class Section:
         value = self._parse(key, parser)
         return None if value is None else value[0]
 
-    def section(self, key: str, reserved_keys: reserved.Reserved = reserved.NOTHING) -> Section:
+    def section(self, key: str) -> Section:
         """The map under a key; an empty one when the file does not have it, so that its defaults apply."""
         node = self._node.items[key] if self.given(key) else Mapping(self.place, {})
-        return Section(node, self._report, reserved_keys)
+        return Section(node, self._report)
 
-    def entries(
-        self, key: str, what: str, reserved_keys: reserved.Reserved = reserved.NOTHING
-    ) -> dict[str, Section]:
+    def entries(self, key: str, what: str) -> dict[str, Section]:
         """The maps under the names of a required key (`listeners:`), by name.
 
         Args:
             key: the key.
             what: what each of them is, for the sentence when there is none.
-            reserved_keys: of each of them.
         """
         if not self.given(key):
             self.missing(key, f"it holds at least one {what}")
@@ -92,7 +85,7 @@ class Section:
         if isinstance(node, Mapping) and not node.items:
             self._report.error(node.place, f"must hold at least one {what}: a name, and a map under it")
         return {
-            name: Section(entry, self._report, reserved_keys)
+            name: Section(entry, self._report)
             for name, entry in _as_mapping(node, self._report).items.items()
         }
 
@@ -124,13 +117,10 @@ class Section:
             self.warn(key, f"has no effect: {because}")
 
     def finish(self) -> None:
-        """Reports every key that nobody read, and the reserved ones that say more than "off"."""
+        """Reports every key that nobody read."""
         for key, node in self._node.items.items():
-            if key in self._reserved:
-                if not reserved.says(node, self._reserved[key]):
-                    self._report.error(node.place, "is not available yet; leave it out")
-            elif key not in self._known:
-                known = [*self._known, *self._reserved]
+            if key not in self._known:
+                known = list(self._known)
                 hint = did_you_mean(key, known) or _choose_from(known)
                 self._report.error(node.place, f"is not a known key{hint}")
 

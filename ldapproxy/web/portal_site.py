@@ -34,7 +34,7 @@ from ldapproxy.web.settings import PortalSettings
 # whoever sends a byte now and then holds a connection no longer than that.
 _REQUEST_WITHIN: Final = 30.0
 # Connections at a time, some 70 KiB each with TLS. A browser opens up to six.
-_MOST: Final = 1000
+_MOST: Final = 500
 # Of one address, behind which may be an office.
 _MOST_OF_ONE: Final = 200
 
@@ -44,7 +44,7 @@ class PortalError(Exception):
 
 
 class PortalSite:
-    """Serves one portal.
+    """Serves one portal. `portal` is it.
 
     Args:
         reactor: listens and keeps the time.
@@ -62,10 +62,16 @@ class PortalSite:
     ) -> None:
         self._reactor = reactor
         self._settings = settings
-        self._portal = portal
+        self.portal = portal
         self._site = _Site(portal, reactor)
         self._factory = _AlwaysTls(tls, False, self._site)
         self._listening: IListeningPort | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it listens, as the configuration writes it."""
+        host = f"[{self._settings.host}]" if ":" in self._settings.host else self._settings.host
+        return f"https://{host}:{self.port}"
 
     @property
     def port(self) -> int:

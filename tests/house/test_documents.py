@@ -12,7 +12,6 @@ import trustme
 from ldapproxy import __version__, cli
 from ldapproxy.auth.fail_mode import Decision, decide
 from ldapproxy.auth.outcomes import FailMode, SecondFactorOutcome
-from ldapproxy.config import reserved
 from tests.house.files import ROOT
 
 README = (ROOT / "README.md").read_text()
@@ -101,11 +100,6 @@ def test_links_between_the_documents_lead_somewhere() -> None:
         if not (document.parent / link).exists()
     ]
     assert not broken
-
-
-def test_the_readme_names_all_that_is_not_available_yet() -> None:
-    said = set(re.findall(r"`([a-z_]+)`", section("Not available yet")))
-    assert said == {*reserved.DOCUMENT, *reserved.DIRECTORY, *reserved.LISTENER}
 
 
 def test_the_changelog_has_an_entry_for_this_version() -> None:

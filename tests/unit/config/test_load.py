@@ -26,7 +26,8 @@ fail_mode factors delimiter bind_timeout anonymous allow_password_compare userna
 answer_before exempt require_group networks extended_operations single_flight late_approval remember
 push_limits shared_accounts search_after_bind client_is_user password_attributes limits connections
 connections_per_client pending_binds outstanding buffered message_size idle_timeout
-handshake_timeout failed_binds offline store encryption_key_file max_logins max_age admin log level audit
+handshake_timeout failed_binds offline store encryption_key_file max_logins max_age portal
+listener admin log level audit
 """
 CONF = Path(__file__).parents[3] / "conf"
 GOLDEN = Path(__file__).parent / "golden"
@@ -57,6 +58,11 @@ def test_the_full_example_shows_the_defaults(sample: Sample) -> None:
     sample.add_offline()
     minimal["listeners"]["console"] = full["listeners"]["console"]
     minimal["offline"] = {}
+    minimal["portal"] = {
+        "url": "https://0.0.0.0:8443",
+        "tls": {"certificate_file": "vpn.pem", "private_key_file": "vpn.key"},
+        "listener": "vpn",
+    }
     for document in (full, minimal):
         document["offline"]["encryption_key_file"] = "offline-keys"
         document["directories"]["corp"]["service_account"]["password_file"] = "directory-password"

@@ -1,4 +1,4 @@
-"""One map, key by key: defaults, required keys, unknown and reserved keys."""
+"""One map, key by key: defaults, required keys, unknown keys."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import pytest
 
 from ldapproxy.config import values
 from ldapproxy.config.problems import Report
-from ldapproxy.config.reserved import Never, Reserved
 from ldapproxy.config.sections import Section
 from tests.unit.config.sample import mapping, node
 
@@ -63,18 +62,6 @@ def test_many_known_keys_are_not_listed(report: Report) -> None:
         section.read(f"key_{number}", values.text, None)
     section.finish()
     assert errors(report) == ["test.yml:1: zzz: is not a known key; conf/full.yml shows all that are"]
-
-
-def test_reserved_keys_are_refused_unless_they_say_off(report: Report) -> None:
-    keys: Reserved = {"later": None, "never": Never, "absent": Never}
-    section = Section(mapping("later: null\nnever: x\n"), report, keys)
-    section.finish()
-    assert errors(report) == ["test.yml:2: never: is not available yet; leave it out"]
-
-
-def test_a_misspelt_reserved_key_is_recognised(report: Report) -> None:
-    Section(mapping("singel_flight: true\n"), report, {"single_flight": Never}).finish()
-    assert errors(report) == ["test.yml:1: singel_flight: is not a known key; did you mean single_flight?"]
 
 
 def test_a_section_that_is_not_there_has_its_defaults(report: Report) -> None:
