@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import cast
 
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
@@ -20,6 +21,7 @@ from twisted.internet.interfaces import (
 )
 from twisted.internet.protocol import Factory
 
+from ldapproxy.ldap.messages import encode_root_dse_search
 from ldapproxy.net.bridge import wait_for
 from ldapproxy.net.pool import Pool
 from ldapproxy.net.ports import Observer
@@ -33,6 +35,8 @@ _log = logging.getLogger(__name__)
 # server is in use again soon, long enough that its connect time-out is paid by one login in this time and not
 # by each.
 _REST = 10.0
+# RFC 4511 section 4.5.1.8: the attribute that asks for none.
+_NO_ATTRIBUTES = "1.1"
 
 
 class DirectoryUnavailable(Exception):
@@ -98,8 +102,8 @@ class Directory:
 
     @property
     def servers_up(self) -> dict[str, bool]:
-        """Each server that was tried, by URL, and whether it answered the last time."""
-        return {server.url: up for server, up in self._up.items()}
+        """Each server that was tried, in order, by URL, and whether it answered the last time."""
+        return {server.url: self._up[server] for server in self._settings.servers if server in self._up}
 
     async def take(self) -> DirectoryConnection:
         """A connection, TLS up, nobody bound on it: one that waits, else a new one.
@@ -107,7 +111,7 @@ class Directory:
         Raises:
             DirectoryUnavailable: no server could be reached.
         """
-        connection = self._pool.take() or await self.connect()
+        connection = self._waiting() or await self.connect()
         self._observer.directory_connections(self.name, "active", +1)
         connection.when_lost = self._one_less
         return connection
@@ -122,6 +126,15 @@ class Directory:
     def close(self) -> None:
         """Closes the connections that wait."""
         self._pool.close()
+
+    def _waiting(self) -> DirectoryConnection | None:
+        """A connection that waits, to the server that a new one would go to first: failover, and back."""
+        preferred = self._in_order()[0].url
+        while (connection := self._pool.take()) is not None:
+            if connection.server == preferred:
+                return connection
+            connection.abort("another server is to be used now")
+        return None
 
     def _one_less(self) -> None:
         self._observer.directory_connections(self.name, "active", -1)
@@ -138,7 +151,8 @@ class Directory:
         complaints = []
         for server in self._in_order():
             try:
-                return await self._connect_to(server)
+                # Who hangs can often still be connected to: who was down has to say something first.
+                return await self._connect_to(server, must_answer=self._up.get(server) is False)
             except DirectoryLost as error:
                 complaints.append(f"{server.url}: {error}")
         raise DirectoryUnavailable("; ".join(complaints))
@@ -149,7 +163,7 @@ class Directory:
 
     async def _probe(self, server: UpstreamServer) -> None:
         with contextlib.suppress(DirectoryLost):
-            connection = await self._connect_to(server)
+            connection = await self._connect_to(server, must_answer=True)
             connection.abort("only a probe")
 
     def _in_order(self) -> list[UpstreamServer]:
@@ -157,13 +171,17 @@ class Directory:
         now = self._clock()
         return sorted(self._settings.servers, key=lambda server: self._down_until.get(server, 0.0) > now)
 
-    async def _connect_to(self, server: UpstreamServer) -> DirectoryConnection:
+    async def _connect_to(self, server: UpstreamServer, *, must_answer: bool) -> DirectoryConnection:
         try:
             connection = await self._open(server)
+            if must_answer:
+                question = encode_root_dse_search(1, _NO_ATTRIBUTES)
+                await connection.search(question, 1, self._settings.connect_timeout)
         except DirectoryLost as error:
             self._note(server, up=False, why=str(error))
             raise
         self._note(server, up=True)
+        connection.when_unanswered = partial(self._note, server, False)
         return connection
 
     async def _open(self, server: UpstreamServer) -> DirectoryConnection:
@@ -193,7 +211,7 @@ class Directory:
             raise DirectoryLost(str(error) or type(error).__name__) from None
         return connection
 
-    def _note(self, server: UpstreamServer, *, up: bool, why: str = "") -> None:
+    def _note(self, server: UpstreamServer, up: bool, why: str = "") -> None:
         if up:
             self._down_until.pop(server, None)
         else:

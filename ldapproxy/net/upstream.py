@@ -71,6 +71,9 @@ class DirectoryConnection(Protocol):
         # then.
         self.is_tainted = False
         self.when_lost: Callable[[], None] | None = None
+        # Is told, with the reason, when the server cannot be well: it left a question without an answer.
+        self.when_unanswered: Callable[[str], None] | None = None
+        self._has_answered = False
 
     @property
     def is_idle(self) -> bool:
@@ -99,6 +102,8 @@ class DirectoryConnection(Protocol):
                 that was
                 written is never sent again.
         """
+        if self._framer.buffered:
+            self.abort("the directory sent something that nobody had asked for")
         if not self.is_open or self._answer is not None or self._sink is not None:
             raise DirectoryLost(self._why_lost)
         self._answer = asyncio.get_running_loop().create_future()
@@ -106,16 +111,24 @@ class DirectoryConnection(Protocol):
         self.transport.write(raw)
         try:
             async with asyncio.timeout(timeout):
-                return await self._answer
+                frame = await self._answer
         except TimeoutError:
             self.abort(f"no answer within {timeout:.3g} s")
+            self._tell_unanswered()
             raise DirectoryLost(self._why_lost) from None
+        except DirectoryLost:
+            if not self._has_answered:
+                # One that has, and had waited, may have been closed for having been idle.
+                self._tell_unanswered()
+            raise
         except BaseException:
-            # Cancelled, or lost: an answer that still comes must not be read as the next one's.
+            # Cancelled: an answer that still comes must not be read as the next one's.
             self.abort("the question was given up")
             raise
         finally:
             self._answer = self._entries = None
+        self._has_answered = True
+        return frame
 
     async def search(self, raw: bytes, message_id: int, timeout: float) -> list[Frame]:
         """Sends a search of at most one entry and waits for its end.
@@ -149,6 +162,7 @@ class DirectoryConnection(Protocol):
             raise DirectoryLost(self._why_lost)
         if self._framer.buffered:
             self.abort("bytes came in clear behind the answer to StartTLS")
+        if not self.is_open:
             raise DirectoryLost(self._why_lost)
         self._secured = asyncio.get_running_loop().create_future()
         self.transport.startTLS(options)
@@ -281,6 +295,10 @@ class DirectoryConnection(Protocol):
         when_lost, self.when_lost = self.when_lost, None
         if when_lost is not None:
             when_lost()
+
+    def _tell_unanswered(self) -> None:
+        if self.when_unanswered is not None:
+            self.when_unanswered(self._why_lost)
 
     def _tell(self) -> None:
         for waiting in (self._answer, self._secured):

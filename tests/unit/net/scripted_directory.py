@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -40,6 +41,8 @@ class ScriptedDirectory:
         self._accepted: asyncio.Queue[Wire] = asyncio.Queue()
         self._peers: list[Wire] = []
         self._server: asyncio.Server | None = None
+        # Does something with each new connection, instead of handing it to the scenario.
+        self.greeting: Callable[[Wire], object] | None = None
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -72,9 +75,9 @@ class ScriptedDirectory:
         """How many connections have been made."""
         return len(self._peers)
 
-    async def accept(self) -> Wire:
+    async def accept(self, patience: float = _PATIENCE) -> Wire:
         """The next connection."""
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(patience):
             return await self._accepted.get()
 
     def nobody_else_came(self) -> bool:
@@ -84,7 +87,10 @@ class ScriptedDirectory:
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         peer = Wire(reader, writer)
         self._peers.append(peer)
-        self._accepted.put_nowait(peer)
+        if self.greeting is None:
+            self._accepted.put_nowait(peer)
+        else:
+            self.greeting(peer)
 
 
 def server_context(certificate: ServerCertificate) -> ssl.SSLContext:
