@@ -183,6 +183,8 @@ class Scene:
             f"      - group: {_quoted(EXEMPT_GROUP_DN)}",
             "    shared_accounts:",
             f"      - {{dn: {_quoted(SHARED_ACCOUNT_DN)}, push: all}}",
+            # Who tries things out denies a lot, and wants the next push at once.
+            "    push_limits: {pushes: 0, pause_after_denial: 0s, pause_after_fraud: 0s}",
         ]
 
     def _url(self, port: int) -> str:

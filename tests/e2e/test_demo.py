@@ -8,6 +8,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -150,6 +151,20 @@ def test_the_second_device_is_asked(demo: RunningDemo, page: Page) -> None:
     assert ended(login)[0] == 0
 
 
+def test_a_shared_account_shows_the_phones_of_all_its_people(demo: RunningDemo, page: Page) -> None:
+    login = demo.start("A shared account")
+    cards = page.get_by_role("article", name="operations")
+    expect(cards).to_have_count(3)
+    olga, omar, otto = (cards.filter(has_text=name) for name in ("Olga", "Omar", "Otto"))
+    olga.get_by_role("button", name="Deny").click()
+    expect(cards).to_have_count(2)
+    assert login.poll() is None, "one person's no is not another's"
+    omar.get_by_role("button", name="Approve").click()
+    assert ended(login) == (0, "dn:uid=operations,ou=people,dc=example,dc=com\n")
+    otto.get_by_role("button", name="Deny").click()  # Duo does not take a push back
+    expect(cards).to_have_count(0)
+
+
 def test_what_needs_no_phone(demo: RunningDemo, page: Page) -> None:
     assert demo.run("passcode")[0] == 0
     assert demo.run("Grace is exempt") == (0, "dn:uid=grace,ou=people,dc=example,dc=com\n")
@@ -167,6 +182,9 @@ def test_the_switch_shows_what_each_fail_mode_does(demo: RunningDemo, page: Page
     assert demo.run("fail mode open") == (0, "dn:uid=alice,ou=people,dc=example,dc=com\n")
     switch.click()
     expect(switch).to_be_checked()
+    deadline = time.monotonic() + _WITHIN
+    while demo.run("passcode")[0] != 0:  # the proxy notices with its next ping
+        assert time.monotonic() < deadline
     login = demo.start("Alice logs in")
     page.get_by_role("button", name="Approve").click()
     assert ended(login)[0] == 0
