@@ -23,6 +23,10 @@ from ldapproxy.net.settings import PushSettings
 # Factors that bother a person: these are limited, and only these are worth waiting for without a client.
 _BOTHERING = frozenset({"push", "phone"})
 
+# Seconds. A transaction keeps its own time and knows best what the end of it means: did nobody answer, or was
+# Duo lost? So a bind waits a moment longer than its budget; less than `perform` does.
+_GRACE = 0.1
+
 
 class _Transaction:
     """One question to Duo, and how many binds wait for its answer."""
@@ -131,7 +135,7 @@ class Pushes:
     async def _wait_for(self, transaction: _Transaction, budget: float) -> SecondFactorResult:
         transaction.waiting += 1
         try:
-            async with asyncio.timeout(budget):
+            async with asyncio.timeout(budget + _GRACE):
                 result = await asyncio.shield(transaction.task)
         except TimeoutError:
             return SecondFactorResult(SecondFactorOutcome.TIMED_OUT, detail="nobody answered in time")

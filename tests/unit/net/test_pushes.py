@@ -189,6 +189,21 @@ def test_one_of_two_that_leaves_ends_nothing() -> None:
     run(scenario())
 
 
+def test_what_the_end_of_the_time_means_is_what_the_transaction_says() -> None:
+    """A Duo that was lost is not a person who did not answer, and the audit log names the device."""
+
+    async def scenario() -> None:
+        scene = Scene()
+        bind = scene.bind(budget=0.01)
+        await scene.settle()
+        await asyncio.sleep(0.02)
+        lost = SecondFactorResult(SecondFactorOutcome.INTERRUPTED, "push", "phone")
+        scene.duo.answers[0].set_result(lost)
+        assert await bind == lost
+
+    run(scenario())
+
+
 def test_who_joins_waits_no_longer_than_its_own_budget() -> None:
     async def scenario() -> None:
         scene = Scene()
