@@ -15,13 +15,11 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, Protocol
 
-import uvloop
-from twisted.internet import asyncioreactor
-
 from ldapproxy.application import Application
 from ldapproxy.config.configuration import Configuration
 from ldapproxy.net.bridge import run_soon
 from ldapproxy.net.listener import ListenError
+from ldapproxy.net.reactor import install_reactor
 from ldapproxy.net.tls import TlsError
 from ldapproxy.observe import logs
 from ldapproxy.web.admin import AdminError
@@ -34,16 +32,6 @@ _log = logging.getLogger(__name__)
 _SPARE_DESCRIPTORS = 1000
 # Client, directory, Duo.
 _DESCRIPTORS_PER_SESSION = 3
-
-
-def install_reactor() -> Any:
-    """Installs Twisted's asyncio reactor on uvloop and returns it; once per process."""
-    loop = uvloop.new_event_loop()
-    asyncio.set_event_loop(loop)
-    asyncioreactor.install(loop)  # type: ignore[no-untyped-call]  # untyped in Twisted
-    from twisted.internet import reactor  # noqa: TID251 - the one place that may, right after installing it
-
-    return reactor
 
 
 class Scene(Protocol):

@@ -117,11 +117,6 @@ class Session:
         """True when no operation of the session can still be answered by the directory."""
         return not self._outstanding and not self._abandoned
 
-    @property
-    def awaits_answers(self) -> bool:
-        """True when the client waits for an answer of the directory."""
-        return bool(self._outstanding)
-
     def receive(self, data: bytes) -> list[Action]:
         """Takes bytes of the client and returns what is to be done, in order."""
         actions: list[Action] = []

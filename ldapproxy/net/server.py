@@ -230,9 +230,9 @@ class ClientConnection(Protocol):
             self._listener.limit_hit("handshake_timeout")
             self._close(None, "no complete message, or TLS, within handshake_timeout")
             return
-        # A pending bind has its own time-out, and an operation may take long: a persistent search never ends.
+        # A pending bind has its own time-out. Operations have none: a hanging directory must not hold clients.
         left = limits.idle_timeout - (reactor.seconds() - self._last_traffic)
-        if self._pending is None and not self._session.awaits_answers and left <= 0:
+        if self._pending is None and left <= 0:
             self._listener.limit_hit("idle_timeout")
             notice = notice_of_disconnection(ResultCode.UNAVAILABLE, "the connection was idle for too long")
             self._close(notice, "no traffic within idle_timeout")

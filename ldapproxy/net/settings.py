@@ -50,7 +50,7 @@ class Limits:
         outstanding: operations of one session that wait for an answer at a time.
         buffered: bytes of one session that wait behind a pending bind.
         message_size: bytes of one request of a bound session.
-        idle_timeout: a session without traffic and without outstanding operations ends after this.
+        idle_timeout: a session on which nothing moves ends after this, also when it waits for an answer.
         handshake_timeout: until the first complete message (and TLS) of a new connection.
         failed_binds: wrong passwords that are passed on to the directory.
     """

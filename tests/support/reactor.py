@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
 
 import pytest
-import uvloop
-from twisted.internet import asyncioreactor
 from twisted.internet.error import ConnectionDone
 from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.python.failure import Failure
+
+from ldapproxy.net.reactor import install_reactor
 
 Result = TypeVar("Result")
 
@@ -34,12 +34,8 @@ _PATIENCE = 20.0
 # For what ends by itself just behind a scenario: the other side of a closed connection, say.
 _AFTERMATH = 5.0
 
-_loop = uvloop.new_event_loop()
-asyncioreactor.install(_loop)  # type: ignore[no-untyped-call]  # untyped in Twisted
-
-from twisted.internet import reactor as _installed  # noqa: E402, TID251 - right after installing it
-
-_reactor: Any = _installed
+_reactor: Any = install_reactor()
+_loop = asyncio.get_event_loop_policy().get_event_loop()
 
 
 class OnReactor(Protocol):

@@ -56,7 +56,7 @@ def running_scene(options: SceneOptions) -> Iterator[RunningScene]:
 
 
 def _main(options: SceneOptions) -> int:
-    from ldapproxy.app import install_reactor
+    from ldapproxy.net.reactor import install_reactor
     from ldapproxy.net.bridge import run_soon
 
     reactor = install_reactor()

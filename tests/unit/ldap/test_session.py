@@ -189,10 +189,8 @@ def test_a_bind_while_operations_are_outstanding_needs_a_fresh_connection(last_a
 def test_an_abandoned_operation_may_still_be_answered() -> None:
     one = bound()
     one.receive(search(2))
-    assert one.awaits_answers
     assert relayed(one.receive(abandon(3, 2))) == [abandon(3, 2)]
     assert not one.is_quiet
-    assert not one.awaits_answers, "the client does not wait for it any more"
     [start] = one.receive(bind(4))
     assert isinstance(start, StartBind)
     assert start.needs_fresh_connection

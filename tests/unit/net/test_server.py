@@ -252,25 +252,30 @@ def test_an_idle_session_ends_with_a_notice(on_reactor: OnReactor) -> None:
     on_reactor(scenario())
 
 
-@pytest.mark.parametrize("what", ["an operation", "a bind"])
-def test_a_session_that_waits_for_an_answer_is_not_idle(on_reactor: OnReactor, what: str) -> None:
-    """A persistent search may be silent for hours, and a person may take their time."""
+def test_a_pending_bind_is_not_idle(on_reactor: OnReactor) -> None:
+    """It has its own time-out, and a person may take their time."""
 
     async def scenario() -> None:
         async with World(idle_timeout=0.1) as world:
             client = await world.client()
-            if what == "a bind":
-                peer = await world.begin_bind(client)
-                answer = bind_response(1)
-            else:
-                peer = await world.bound(client)
-                await client.send(search(2))
-                await peer.receive()
-                answer = search_done(2)
+            peer = await world.begin_bind(client)
             await client.silence(1.3)  # a session is looked at once a second
-            await peer.send(answer)
-            assert (await client.receive()).raw == answer
+            await peer.send(bind_response(1))
+            assert (await client.receive()).raw == bind_response(1)
             assert not world.recorder.limits
+
+    on_reactor(scenario())
+
+
+def test_a_directory_that_hangs_holds_nobody(on_reactor: OnReactor) -> None:
+    async def scenario() -> None:
+        async with World(idle_timeout=0.1) as world:
+            client = await world.client()
+            peer = await world.bound(client)
+            await client.send(search(2))
+            await peer.receive()
+            assert [message.message_id for message in await client.receive_end()] == [0]
+            assert world.recorder.limits == {"idle_timeout": 1}
 
     on_reactor(scenario())
 
