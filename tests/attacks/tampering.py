@@ -23,6 +23,7 @@ class Line:
     def __init__(self, proxy: socket.socket, directory: socket.socket) -> None:
         self._proxy = proxy
         self._directory = directory
+        self._instead: bytes | None = None
         self._carried = 0
         self._lock = threading.Lock()
 
@@ -36,6 +37,10 @@ class Line:
         with contextlib.suppress(OSError):
             self._directory.sendall(data)
 
+    def say_instead(self, data: bytes) -> None:
+        """Says something to the proxy in the place of what the directory says next."""
+        self._instead = data
+
     def hang_up(self) -> None:
         """Ends the connection."""
         for end in (self._proxy, self._directory):
@@ -46,7 +51,8 @@ class Line:
         """Passes on what the directory says until it says no more."""
         with contextlib.suppress(OSError):
             while data := self._directory.recv(65536):
-                self._proxy.sendall(data)
+                instead, self._instead = self._instead, None
+                self._proxy.sendall(data if instead is None else instead)
         self._end()
 
     def carry_requests(self, trick: Callable[[bytes], bool]) -> None:

@@ -284,6 +284,24 @@ def test_start_tls_towards_the_directory_is_never_given_up(scene: Scene, what: s
     scene.honest_login("strict")
 
 
+def test_what_is_injected_before_tls_is_never_read_behind_it(scene: Scene) -> None:
+    """CVE-2011-0411 from the other side: TLS itself works, so a wrong password would have been right."""
+
+    def trick(request: bytes, line: Line) -> bool:
+        if START_TLS in request:
+            line.say_instead(INJECTED)
+        return False
+
+    victim = scene.victim()
+    scene.tamperer.cut()
+    scene.tamperer.do(trick)
+    with scene.proxy.client("strict") as client:
+        assert client.bind(victim.dn, "guessed").result_code == 52
+    assert scene.duo.logins() == 0
+    assert scene.accepted() == []
+    scene.honest_login("strict")
+
+
 # After a login
 
 ENTRY = tlv(0x64, octets("cn=forged"), tlv(0x30))
