@@ -73,6 +73,7 @@ class Application:
         self._is_stopping = False
         self._probing: IDelayedCall | None = None
         self._probe: asyncio.Task[None] | None = None
+        self._looking: asyncio.Task[str | None] | None = None
         self.metrics = Metrics(__version__)
         self.audit = AuditLog(open_sink(configuration.log.audit), self.metrics.audit_lost)
         self._directories = {
@@ -113,6 +114,9 @@ class Application:
         for duo in self._duos.values():
             duo.start()
         self._probe_directories()
+        if self._offline is not None:
+            # A store that cannot be used is known now, and not only in the outage; its problem goes to the log.
+            self._looking = run_soon(self._offline.check(), self._looked)
 
     async def stop(self) -> None:
         """Stops accepting, lets pending binds end within their own time-out, then closes everything."""
@@ -234,6 +238,11 @@ class Application:
             key=Secret(secrets.token_bytes(32)),
         )
         return PortalSite(self._reactor, configured.settings, ServerContext(configured.tls), portal)
+
+    def _looked(self, task: asyncio.Task[str | None]) -> None:
+        """The offline store was looked at; it has logged what is wrong."""
+        if not task.cancelled() and task.exception() is not None:
+            _log.error("the offline store could not be looked at", exc_info=task.exception())
 
     def _probe_directories(self) -> None:
         """Keeps readiness and metrics true while nobody logs in."""

@@ -243,7 +243,8 @@ def _second_factor(
         identity=entry.identity,
         second_factor=result,
         offline=offline,
-        detail=result.detail,
+        # Behind an offline code it also says what is left of the limits, or why the code is no way in.
+        detail="; ".join(filter(None, (result.detail, "" if offline is None else offline.detail))),
     )
 
 

@@ -283,3 +283,9 @@ def test_while_duo_answers_an_offline_code_is_not_a_way_in() -> None:
     assert not any(isinstance(effect, VerifyOffline) for effect in effects)
     assert second_factor_of(list(effects)).choice == Passcode(Secret("123456"))
     assert conclusion.reason is Reason.DENIED
+
+
+def test_what_is_left_of_the_limits_is_told_in_the_audit_log() -> None:
+    verified = OfflineResult(OfflineVerdict.VERIFIED, "Alice's phone", "9 offline logins are left")
+    _, conclusion = transcript(bind("secret,123456"), OFFLINE, ACCEPTED, ENTRY, AWAY, verified)
+    assert conclusion.detail == "connection refused; 9 offline logins are left"
