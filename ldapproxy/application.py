@@ -115,7 +115,7 @@ class Application:
             duo.start()
         self._probe_directories()
         if self._offline is not None:
-            # A store that cannot be used is known now, and not only in the outage; its problem goes to the log.
+            # A store that cannot be used is known now, not only in the outage; its problem is logged.
             self._looking = run_soon(self._offline.check(), self._looked)
 
     async def stop(self) -> None:

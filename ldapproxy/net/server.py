@@ -230,7 +230,7 @@ class ClientConnection(Protocol):
             self._listener.limit_hit("handshake_timeout")
             self._close(None, "no complete message, or TLS, within handshake_timeout")
             return
-        # A pending bind has its own time-out. Operations have none: a hanging directory must not hold clients.
+        # A pending bind has its own time-out. Operations have none: a hanging directory holds nobody.
         left = limits.idle_timeout - (reactor.seconds() - self._last_traffic)
         if self._pending is None and left <= 0:
             self._listener.limit_hit("idle_timeout")
