@@ -10,8 +10,6 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol as TypingProtocol
 
-from OpenSSL import SSL
-from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import (
     IHandshakeListener,
     IOpenSSLClientConnectionCreator,
@@ -24,7 +22,7 @@ from ldapproxy.ldap.errors import DecodeError
 from ldapproxy.ldap.framing import Frame, Head, MessageFramer, StreamFramer
 from ldapproxy.ldap.messages import START_TLS_OID, Tag, decode_result, encode_extended_request
 from ldapproxy.ldap.result_codes import ResultCode
-from ldapproxy.net.tls import NotTheHost
+from ldapproxy.net.failures import why_lost
 from ldapproxy.net.transport import Transport
 
 # A BindResponse or the answer to a question of ours. The largest seen are a few KiB (diagnosticMessage,
@@ -262,7 +260,7 @@ class DirectoryConnection(Protocol):
         """The connection is gone."""
         if self.is_open:
             self.is_open = False
-            self._why_lost = _why(reason)
+            self._why_lost = why_lost(reason)
             self._tell_owner()
         self._tell()
 
@@ -307,21 +305,3 @@ class DirectoryConnection(Protocol):
         sink, self._sink = self._sink, None
         if sink is not None:
             sink.directory_lost()
-
-
-def _why(reason: Failure) -> str:
-    """What happened to a connection, as a sentence without Twisted's and OpenSSL's words for it."""
-    match reason.value:
-        case ConnectionDone():
-            return "the directory closed the connection"
-        case NotTheHost():
-            return "the server's certificate does not name the host of the configured URL"
-        case SSL.Error() as error:
-            texts = (
-                [text for *_, text in error.args[0]] if error.args and isinstance(error.args[0], list) else []
-            )
-            if "certificate verify failed" in texts:
-                return "the server's certificate was not issued by a trusted authority, or is not valid now"
-            return f"TLS failed: {', '.join(texts) or 'no details'}"
-        case error:
-            return f"the connection to the directory was lost: {error}"
