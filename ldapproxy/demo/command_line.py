@@ -74,6 +74,18 @@ def demo(arguments: Sequence[str], run_proxy: RunProxy) -> int:
         help="of the listener with fail mode open [%(default)s]",
     )
     parser.add_argument(
+        "--offline-port",
+        type=_port,
+        default=default.offline_port,
+        help="of the listener with fail mode offline [%(default)s]",
+    )
+    parser.add_argument(
+        "--portal-port",
+        type=_port,
+        default=default.portal_port,
+        help="the portal for offline authenticators, on loopback, HTTPS [%(default)s]",
+    )
+    parser.add_argument(
         "--page",
         type=_endpoint,
         default=f"{default.page_host}:{default.page_port}",
@@ -92,6 +104,8 @@ def demo(arguments: Sequence[str], run_proxy: RunProxy) -> int:
         host=parsed.host,
         closed_port=parsed.closed_port,
         open_port=parsed.open_port,
+        offline_port=parsed.offline_port,
+        portal_port=parsed.portal_port,
         page_host=page_host,
         page_port=page_port,
         admin_port=parsed.admin_port,

@@ -145,6 +145,8 @@ function showCommands() {
   });
   byId("commands").replaceChildren(...rows);
   byId("commands-section").hidden = !rows.length;
+  byId("portal").hidden = !state.portal_url;
+  byId("portal-link").href = state.portal_url;
 }
 
 function personRow(person) {

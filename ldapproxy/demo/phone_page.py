@@ -64,11 +64,13 @@ class PhonePage:
     Attributes:
         people: who to log in as, besides what Duo knows of them.
         commands: what to type.
+        portal_url: where people add offline authenticators; empty when there is no such place.
     """
 
     def __init__(self, simulator: DuoSimulator) -> None:
         self.people: Sequence[PersonToTry] = ()
         self.commands: Sequence[CommandToTry] = ()
+        self.portal_url = ""
         self._simulator = simulator
         self._streams: set[asyncio.Event] = set()
         self._stopping = False
@@ -134,6 +136,7 @@ class PhonePage:
             "recent": [asdict(login) for login in transactions.recent(_MOST_RECENT)],
             "people": [_person_view(person, users.get(person.name)) for person in (*self.people, *strangers)],
             "commands": [asdict(command) for command in self.commands],
+            "portal_url": self.portal_url,
         }
 
     def _is_person(self, name: str) -> bool:

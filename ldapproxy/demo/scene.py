@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.parse import quote
 
+from cryptography.fernet import Fernet
 from twisted.internet.error import CannotListenError
 
-from ldapproxy.demo.certificate import DemoNotInstalledError
+from ldapproxy.demo.certificate import CertificateFiles, DemoNotInstalledError
 from ldapproxy.demo.duo_simulator import DuoSimulator
 from ldapproxy.demo.kept import certificate_in, integration_key_in, secret_key_file_in
 from ldapproxy.demo.people import (
@@ -44,6 +46,8 @@ class SceneOptions:
         host: the address of the proxy's listeners, in clear text.
         closed_port: of the listener whose fail mode is `closed`.
         open_port: of the listener whose fail mode is `open`.
+        offline_port: of the listener whose fail mode is `offline`.
+        portal_port: of the portal for offline authenticators, on loopback, HTTPS.
         page_host: the address of the phone page, in clear text.
         page_port: its port.
         admin_port: of the proxy's admin address, on loopback.
@@ -52,6 +56,8 @@ class SceneOptions:
     host: str = "127.0.0.1"
     closed_port: int = 10389
     open_port: int = 10390
+    offline_port: int = 10391
+    portal_port: int = 8444
     page_host: str = "127.0.0.1"
     page_port: int = 8080
     admin_port: int = 9464
@@ -115,7 +121,8 @@ class Scene:
         self._page_url = running.page.url
         running.phones.people = [PersonToTry(person.uid, person.password, person.note) for person in CAST]
         running.phones.commands = self.commands()
-        return self._write_configuration(folder, directory_url, running.simulator, certificate.ca_file)
+        running.phones.portal_url = self._portal_url
+        return self._write_configuration(folder, directory_url, running.simulator, certificate)
 
     async def stop(self) -> None:
         """Stops all parts and removes their files."""
@@ -142,10 +149,11 @@ class Scene:
         return directory.url
 
     def _write_configuration(
-        self, folder: Path, directory_url: str, simulator: DuoSimulator, ca_file: Path | None
+        self, folder: Path, directory_url: str, simulator: DuoSimulator, certificate: CertificateFiles
     ) -> Path:
         """Writes the proxy's configuration, with its secrets in files of their own."""
         directory_password = _write_private(folder / "directory-password", SERVICE_ACCOUNT_PASSWORD)
+        encryption_key = _write_private(folder / "offline-key", Fernet.generate_key().decode())
         lines = [
             "directories:",
             "  demo:",
@@ -160,12 +168,21 @@ class Scene:
             f"    api_host: {_quoted(simulator.api_host)}",
             f"    integration_key: {_quoted(simulator.integration_key)}",
             f"    secret_key_file: {_quoted(secret_key_file_in(folder))}",
-            f"    ca_file: {_quoted(ca_file)}",
+            f"    ca_file: {_quoted(certificate.ca_file)}",
             "    ping_interval: 2s",
             "listeners:",
             *self._listener("closed", self.options.closed_port),
             *self._listener("open", self.options.open_port),
-            # `fail_mode: offline` gets its listener here as soon as the proxy knows that mode.
+            *self._listener("offline", self.options.offline_port),
+            "offline:",
+            f"  store: {_quoted(f'sqlite:///{quote(str(folder))}/offline.db')}",
+            f"  encryption_key_file: {_quoted(encryption_key)}",
+            "portal:",
+            f"  url: {_quoted(self._portal_url)}",
+            "  tls:",
+            f"    certificate_file: {_quoted(certificate.certificate_file)}",
+            f"    private_key_file: {_quoted(certificate.private_key_file)}",
+            "  listener: offline",
             f"admin: {{url: {_quoted(f'http://127.0.0.1:{self.options.admin_port}')}}}",
         ]
         return _write_private(folder / "demo.yml", "\n".join(lines) + "\n")
@@ -187,6 +204,10 @@ class Scene:
             "    push_limits: {pushes: 0, pause_after_denial: 0s, pause_after_fraud: 0s}",
         ]
 
+    @property
+    def _portal_url(self) -> str:
+        return f"https://127.0.0.1:{self.options.portal_port}/"
+
     def _url(self, port: int) -> str:
         host = f"[{self.options.host}]" if ":" in self.options.host else self.options.host
         return f"ldap://{host}:{port}"
@@ -194,6 +215,7 @@ class Scene:
     def commands(self) -> list[CommandToTry]:
         """The command lines to try, the first one first."""
         closed, opened = self._url(self.options.closed_port), self._url(self.options.open_port)
+        offline = self._url(self.options.offline_port)
         alice, bob, grace, operations = (_person(uid) for uid in ("alice", "bob", "grace", "operations"))
         return [
             CommandToTry("Alice logs in: approve or deny it on her phone", _who_am_i(closed, *alice)),
@@ -214,11 +236,21 @@ class Scene:
             ),
             CommandToTry("Switch Duo off, then: fail mode closed lets nobody in", _who_am_i(closed, *alice)),
             CommandToTry("Duo off, fail mode open: the password is enough", _who_am_i(opened, *alice)),
+            CommandToTry(
+                "Duo off, fail mode offline: for CODE type one that the portal gave Alice while Duo was on",
+                _who_am_i(offline, *alice, "CODE"),
+            ),
         ]
 
     def instructions(self) -> str:
         """What to print once the proxy listens."""
-        lines = ["", f"The phone page: {self._page_url}", ""]
+        lines = [
+            "",
+            f"The phone page: {self._page_url}",
+            f"The portal for offline authenticators: {self._portal_url}",
+            "    (your browser warns of the demo's own certificate; sign in as alice, password wonderland)",
+            "",
+        ]
         for command in self.commands():
             lines += [f"# {command.purpose}", command.command, ""]
         admin = f"http://127.0.0.1:{self.options.admin_port}/"

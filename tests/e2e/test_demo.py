@@ -29,21 +29,24 @@ class RunningDemo:
 
     Attributes:
         page_url: the phone page.
+        portal_url: the portal for offline authenticators.
         commands: the command lines to try, by what they show.
     """
 
     page_url: str
+    portal_url: str
     commands: dict[str, str]
 
-    def start(self, purpose: str) -> subprocess.Popen[str]:
-        """Starts one of the commands exactly as it was printed."""
-        command = shlex.split(next(self.commands[shown] for shown in self.commands if purpose in shown))
+    def start(self, purpose: str, code: str = "CODE") -> subprocess.Popen[str]:
+        """Starts one of the commands exactly as it was printed, but for the code that is to be typed."""
+        printed = next(self.commands[shown] for shown in self.commands if purpose in shown)
+        command = shlex.split(printed.replace("CODE", code))
         command[0] = require_program(command[0])
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
-    def run(self, purpose: str) -> tuple[int, str]:
+    def run(self, purpose: str, code: str = "CODE") -> tuple[int, str]:
         """Runs one of the commands to its end."""
-        return ended(self.start(purpose))
+        return ended(self.start(purpose, code))
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
@@ -62,6 +65,7 @@ def running_demo(folder: Path) -> Iterator[RunningDemo]:
     """Runs the demo on free ports; when the context is left, it must stop in order."""
     log = folder / "demo.log"
     arguments = ["--closed-port", str(free_port()), "--open-port", str(free_port())]
+    arguments += ["--offline-port", str(free_port()), "--portal-port", str(free_port())]
     arguments += ["--admin-port", str(free_port()), "--page", "127.0.0.1:0"]
     with log.open("w") as errors:
         process = subprocess.Popen(
@@ -73,11 +77,13 @@ def running_demo(folder: Path) -> Iterator[RunningDemo]:
             text=True,
         )
     assert process.stdout is not None
-    page_url, purpose, commands = "", "", {}
+    page_url, portal_url, purpose, commands = "", "", "", {}
     try:
         for line in process.stdout:
             if line.startswith("The phone page: "):
                 page_url = line.split()[-1]
+            elif line.startswith("The portal for offline authenticators: "):
+                portal_url = line.split()[-1]
             elif line.startswith("# "):
                 purpose = line[2:].strip()
             elif line.startswith("ldap"):
@@ -85,7 +91,7 @@ def running_demo(folder: Path) -> Iterator[RunningDemo]:
             elif line.startswith("Status and metrics"):
                 break
         assert page_url, log.read_text()
-        yield RunningDemo(page_url, commands)
+        yield RunningDemo(page_url, portal_url, commands)
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=_WITHIN)
         assert process.returncode == 0, log.read_text()
@@ -188,6 +194,34 @@ def test_the_switch_shows_what_each_fail_mode_does(demo: RunningDemo, page: Page
     login = demo.start("Alice logs in")
     page.get_by_role("button", name="Approve").click()
     assert ended(login)[0] == 0
+
+
+def test_an_offline_code_from_the_portal_lets_alice_in_while_duo_is_off(
+    demo: RunningDemo, page: Page, browser: Browser
+) -> None:
+    expect(page.get_by_role("link", name="the portal")).to_have_attribute("href", demo.portal_url)
+    # A browser would warn: the certificate is the demo's own.
+    with browser.new_context(ignore_https_errors=True) as context:
+        portal = context.new_page()
+        portal.goto(demo.portal_url)
+        portal.get_by_label("User name").fill("alice")
+        portal.get_by_label("Password").fill("wonderland")
+        portal.get_by_role("button", name="Sign in").click()
+        card = page.get_by_role("article", name="alice")
+        expect(card).to_contain_text("Login request · offline (offline authenticators)")
+        card.get_by_role("button", name="Approve").click()
+        portal.get_by_role("link", name="Print recovery codes").click()
+        portal.get_by_role("button", name="Make the codes").click()
+        codes = [code.replace(" ", "") for code in portal.locator(".codes code").all_inner_texts()]
+    assert demo.run("fail mode offline", codes[0])[0] == 49, "while Duo is on, it is no way in"
+    page.get_by_role("switch").click()
+    expect(page.get_by_role("switch")).not_to_be_checked()
+    assert demo.run("fail mode offline", codes[0]) == (0, "dn:uid=alice,ou=people,dc=example,dc=com\n")
+    assert demo.run("fail mode offline", codes[0])[0] == 49, "each works once"
+    assert demo.run("fail mode offline", "123456789")[0] == 49
+    assert demo.run("fail mode closed")[0] == 49
+    page.get_by_role("switch").click()
+    expect(page.get_by_role("switch")).to_be_checked()
 
 
 def test_every_printed_command_is_on_the_page(demo: RunningDemo, page: Page) -> None:

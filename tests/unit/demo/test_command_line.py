@@ -167,12 +167,16 @@ def test_the_demo_hands_its_options_to_the_scene() -> None:
         "1",
         "--open-port",
         "2",
+        "--offline-port",
+        "5",
+        "--portal-port",
+        "6",
         "--page",
         "[::]:3",
         "--admin-port",
         "4",
     ]
     assert demo(arguments, run_proxy) == 0
-    assert scenes[0].options == SceneOptions("::1", 1, 2, "::", 3, 4)
+    assert scenes[0].options == SceneOptions("::1", 1, 2, 5, 6, "::", 3, 4)
     assert "ldap://[::1]:1" in scenes[0].commands()[0].command
     assert demo([], lambda make_scene: 7) == 7

@@ -24,7 +24,10 @@ def test_the_configuration_is_one_that_the_proxy_reads() -> None:
         path = scene.configuration_file
         configuration = load(path, {})
         modes = {listener.name: listener.policy.fail_mode for listener in configuration.listeners}
-        assert modes == {"closed": FailMode.CLOSED, "open": FailMode.OPEN}
+        assert modes == {mode.value: mode for mode in FailMode}
+        assert configuration.offline is not None
+        assert configuration.portal is not None
+        assert configuration.listener_of(configuration.portal).name == "offline"
         shared = DistinguishedName.parse(SHARED_ACCOUNT_DN)
         assert all(listener.policy.shared == {shared} for listener in configuration.listeners)
         (duo,) = configuration.duo
@@ -38,13 +41,23 @@ def test_the_configuration_is_one_that_the_proxy_reads() -> None:
 
 
 def test_the_instructions_name_every_listener_and_the_page() -> None:
-    options = SceneOptions(page_port=0, closed_port=20001, open_port=20002, admin_port=20003)
+    options = SceneOptions(
+        page_port=0,
+        closed_port=20001,
+        open_port=20002,
+        offline_port=20004,
+        portal_port=20005,
+        admin_port=20003,
+    )
     with running_scene(options) as scene:
         for text in (
             "ldapwhoami -x -H ldap://127.0.0.1:20001 -D uid=alice,ou=people,",
             ",dc=example,dc=com -w wonderland\n",
             "ldapwhoami -x -H ldap://127.0.0.1:20002",
             "http://127.0.0.1:20003/",
+            "ldapwhoami -x -H ldap://127.0.0.1:20004 -D uid=alice,",
+            " -w wonderland,CODE\n",
+            "The portal for offline authenticators: https://127.0.0.1:20005/\n",
             "ldapsearch",
             "-w teamwork,@Omar\n",
             "The phone page: http://127.0.0.1:",
@@ -60,6 +73,7 @@ def test_the_phone_page_lists_people_with_passwords_and_commands() -> None:
         for person in CAST:
             assert f'"name": "{person.uid}", "password": "{person.password}"' in lines[2]
         assert "ldapwhoami" in lines[2]
+        assert '"portal_url": "https://127.0.0.1:8444/"' in lines[2]
 
 
 def test_a_page_port_that_is_taken_is_said_in_one_sentence() -> None:
