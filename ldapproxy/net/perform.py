@@ -41,9 +41,10 @@ from ldapproxy.net.ports import EntryLookup, OfflineCodes, PrimaryQuestions, Sec
 
 _log = logging.getLogger(__name__)
 
-# Kept of the budget for what follows the second factor: the verdict, an offline code, the answer on the wire.
-# So the application hears from us before its own time-out, if that is the same as `bind_timeout`.
-_RESERVE = 0.25
+# Seconds kept of the budget for what follows the second factor: an offline code, the verdict, the answer on
+# the wire. So the application hears from us before its own time-out, if that is the same as `bind_timeout`.
+_RESERVE = 0.5
+_FOR_THE_ANSWER = 0.05  # the part of it that an offline code leaves
 
 _NO_LOOKUP = LookupUnavailable("no answer within bind_timeout")
 
@@ -131,7 +132,8 @@ async def _answer(effect: Effect[Any], ports: BindPorts, stopwatch: _Stopwatch, 
     """Asks whoever can answer the effect, for no longer than what is left of the budget."""
     clock = stopwatch.clock
     began = clock()
-    left = budget - _RESERVE - (began - stopwatch.started)
+    reserve = _FOR_THE_ANSWER if isinstance(effect, VerifyOffline) else _RESERVE
+    left = budget - reserve - (began - stopwatch.started)
     match effect:
         case VerifyPrimary(password, name):
             stage = "primary"
