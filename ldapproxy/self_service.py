@@ -145,6 +145,7 @@ class SelfService:
                     username=person.username,
                     verdict=Verdict.ACCEPTED if end is ActionEnd.DONE else Verdict.REJECTED,
                     reason=end,
+                    device=person.device,
                     offline_authenticator=label,
                     detail=detail,
                 )

@@ -196,4 +196,10 @@ def _person(conclusion: Conclusion) -> Person | None:
     assert conclusion.identity is not None
     assert conclusion.username is not None
     assert conclusion.dn is not None
-    return Person(conclusion.identity, conclusion.username, conclusion.dn.text)
+    assert conclusion.second_factor is not None
+    return Person(
+        identity=conclusion.identity,
+        username=conclusion.username,
+        dn=conclusion.dn.normalised,
+        device=conclusion.second_factor.device,
+    )

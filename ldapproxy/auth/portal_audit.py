@@ -44,6 +44,8 @@ class PortalRecord:
         name: the name as typed at the sign-in, undecodable characters replaced.
         dn: normalised name of the entry.
         username: the name sent to Duo.
+        device: whose tap let somebody in, also in the records of what they did then: several people may
+            share an account.
         offline_authenticator: the label of the authenticator that was added, confirmed or removed.
         detail: a sentence about what went wrong; empty when nothing did.
     """

@@ -24,10 +24,10 @@ from ldapproxy.web.portal_pages import Answer, Pages, see
 from ldapproxy.web.portal_ports import Authenticators, Person, SignIn
 from ldapproxy.web.portal_sessions import Sessions, WaitingSignIns, new_token
 
-SIGN_IN_LIMITS: Final = FailedBindRules(per_user=10, per_client=30, per=600)
-"""Sign-ins that fail, of one name and from one address, in ten minutes. People mistype a few times, and
-behind one address may be an office. Who fails that often on purpose keeps a name out of the portal for as
-long, and out of nothing else."""
+SIGN_IN_LIMITS: Final = FailedBindRules(per_user=5, per_client=30, per=600)
+"""Sign-ins that fail, of one name and from one address, in ten minutes. People mistype a few times, fewer
+than what makes a directory lock an account; behind one address may be an office. Who fails that often on
+purpose keeps a name out of the portal for as long, and out of nothing else."""
 
 # A refusal takes at least so many seconds, so that its time does not tell whether the name exists: the
 # directory is not asked about the password of a name that nobody has.

@@ -12,7 +12,7 @@ from io import BytesIO
 from ipaddress import IPv6Address, ip_address
 from typing import Any
 
-from twisted.web.resource import IResource, Resource
+from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
 from ldapproxy.auth.policy import Address
@@ -50,10 +50,10 @@ class PortalRequest(Request):
         if not self.is_too_large:
             self.body.write(data)
 
-    def render(self, resrc: IResource) -> None:
-        """Renders without the `Server` field, which Twisted sets just before."""
-        self.responseHeaders.removeHeader(b"server")
-        super().render(resrc)  # type: ignore[no-untyped-call]
+    def setHeader(self, name: bytes, value: bytes) -> None:  # noqa: N802 (Twisted's own name)
+        """Sets a header field, but not `Server`, which Twisted sets for every request."""
+        if name.lower() != b"server":
+            super().setHeader(name, value)  # type: ignore[no-untyped-call]
 
 
 class Everything(Resource):
@@ -151,7 +151,7 @@ def _write(request: PortalRequest, answer: Answer) -> None:
         **page.headers,
     }
     for name, value in headers.items():
-        request.setHeader(name.encode(), value.encode())  # type: ignore[no-untyped-call]
+        request.setHeader(name.encode(), value.encode())
     for cookie in answer.cookies:
         request.responseHeaders.addRawHeader(b"Set-Cookie", cookie.encode())
     request.write(page.body)  # type: ignore[no-untyped-call]

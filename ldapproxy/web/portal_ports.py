@@ -21,12 +21,14 @@ class Person:
     Attributes:
         identity: the entry's identity (entryUUID or objectGUID): whose authenticators these are.
         username: the name in Duo, which authenticator apps show.
-        dn: the name of the entry.
+        dn: the name of the entry, normalised.
+        device: whose tap let them in, which on a shared account tells its people apart; None when not known.
     """
 
     identity: str
     username: str
     dn: str
+    device: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from ldapproxy.self_service import SelfService
 from ldapproxy.web.portal_ports import Person
 
 CLIENT = ip_address("192.0.2.7")
-ALICE = Person("alice-id", "alice", "uid=alice,dc=example,dc=com")
+ALICE = Person("alice-id", "alice", "uid=alice,dc=example,dc=com", "Alice's phone")
 BOB = Person("bob-id", "bob", "uid=bob,dc=example,dc=com")
 
 
@@ -97,6 +97,7 @@ def test_from_the_label_to_the_end(scene: Scene) -> None:
     assert record.verdict is Verdict.ACCEPTED
     assert (record.listener, record.client_address, record.dn) == ("vpn", "192.0.2.7", ALICE.dn)
     assert (record.username, record.offline_authenticator) == ("alice", "phone")
+    assert {record.device for record in scene.audit.records} == {"Alice's phone"}
     assert len({record.id for record in scene.audit.records}) == 4
 
 

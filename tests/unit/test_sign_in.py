@@ -155,7 +155,8 @@ def test_a_name_in_any_spelling_and_a_tap(
             person = await world.sign_in(name, account.password)
             assert isinstance(person, Person)
             assert person.identity == account.entry_uuid
-            assert DistinguishedName.parse(person.dn) == DistinguishedName.parse(account.dn)
+            assert person.dn == DistinguishedName.parse(account.dn).normalised
+            assert person.device == "Alice's phone"
             assert world.offline.heard == [account.entry_uuid], "an online login"
             record = world.record
             assert record.as_fields()["durations_ms"]

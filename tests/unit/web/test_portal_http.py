@@ -145,6 +145,23 @@ def test_a_page_that_fails_shows_no_code_and_its_text_is_not_logged(
     on_reactor(scenario())
 
 
+@pytest.mark.parametrize(
+    "sent", [b"OPTIONS * HTTP/1.1\r\n\r\n", b"nonsense\r\n\r\n", b"GET / HTTP/1.0\r\n\r\n"]
+)
+def test_nothing_tells_what_serves_it(
+    on_reactor: OnReactor, reactor: Any, authority: Authority, sent: bytes
+) -> None:
+    async def scenario() -> None:
+        async with PortalServer(reactor, authority) as server:
+            connection = await server.connect()
+            await connection.send(sent.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+            said = await connection.rest()
+            assert said.startswith(b"HTTP/1.")
+            assert b"twisted" not in said.lower()
+
+    on_reactor(scenario())
+
+
 def test_head_is_refused_since_a_page_may_be_there_once_only(
     on_reactor: OnReactor, reactor: Any, authority: Authority
 ) -> None:
