@@ -33,7 +33,9 @@ _FILTER_CONTROL = re.compile(
 # An extensible match (RFC 4511 section 4.5.1.7.7) inside a filter: [9] constructed. And an OCTET STRING in
 # pieces, which section 5.1 forbids: a directory that puts them together would find a name that we did not.
 _EXTENSIBLE_MATCH = b"\xa9"
-_IN_PIECES = re.escape(b"\x24")
+_IN_PIECES = b"\x24"
+# Some directories let numbers of an OID begin with zeros.
+_ZEROS_IN_OID = re.compile(rb"\.0+(?=[0-9])")
 _SCOPE_BASE_OBJECT = 0
 
 
@@ -75,17 +77,27 @@ _NOT_RELAYED = Refusal(ResultCode.UNWILLING_TO_PERFORM, "this extended operation
 class PasswordAttributes:
     """The attributes that hold passwords, by name and OID, in any case and with any options."""
 
-    __slots__ = ("_named", "suspicious")
+    __slots__ = ("_named", "_suspicious")
 
     def __init__(self, names: tuple[str, ...]) -> None:
         self._named = frozenset(canonical_attribute(name) for name in names)
-        # Finds every request worth decoding: one of the names or OIDs anywhere in it, or what may be an
-        # extensible match or a name in pieces. A false alarm costs one decoding.
         spelled = sorted({spelling for name in names for spelling in spellings(name)})
-        self.suspicious = re.compile(
-            b"|".join([*(_anywhere(spelling) for spelling in spelled), _EXTENSIBLE_MATCH, _IN_PIECES]),
-            re.IGNORECASE,
-        )
+        self._suspicious = (_EXTENSIBLE_MATCH, _IN_PIECES, *(spelling.encode() for spelling in spelled))
+
+    def may_be_in(self, raw: bytes) -> bool:
+        """Whether a request is worth decoding; a false alarm costs one decoding.
+
+        True when one of the names or OIDs stands anywhere in it, or what may be an extensible match or a name
+        in pieces. Every search passes here, and a loop over `in` takes a tenth of the time of one regular
+        expression.
+        """
+        text = raw.lower()
+        if b".0" in text:
+            text = _ZEROS_IN_OID.sub(b".", text)
+        for each in self._suspicious:  # noqa: SIM110 - `any` would make a generator for each search
+            if each in text:
+                return True
+        return False
 
     def name(self, description: str) -> bool:
         """Whether an attribute description (RFC 4512 section 2.5) is one of them."""
@@ -135,13 +147,6 @@ def examine(frame: Frame, standing: Standing, rules: AdmissionRules) -> Refusal 
     return _examine_assertions(frame, rules.password_attributes)
 
 
-def _anywhere(spelling: str) -> bytes:
-    """A pattern for a name or OID; some directories let numbers of an OID begin with zeros."""
-    if spelling[0].isdigit():
-        return rb"\.".join(b"0*" + number.encode() for number in spelling.split("."))
-    return re.escape(spelling.encode())
-
-
 def _examine_unbound(frame: Frame, standing: Standing, rules: AdmissionRules) -> Refusal | None:
     if standing is Standing.IN_CLEAR:
         needed = _NEEDS_TLS
@@ -176,7 +181,7 @@ def _examine_assertions(frame: Frame, passwords: PasswordAttributes) -> Refusal 
     if frame.tag == Tag.COMPARE_REQUEST:
         if passwords.name(decode_compare_request(frame).attribute):
             return _TESTS_PASSWORD
-    elif passwords.suspicious.search(frame.raw) is None:
+    elif not passwords.may_be_in(frame.raw):
         return None
     elif frame.tag == Tag.SEARCH_REQUEST:
         search = decode_search_request(frame)

@@ -73,19 +73,20 @@ class Relay:
 
     # Towards the directory.
 
-    def send(self, frame: Frame) -> bool:
-        """Sends a request, as soon as there is a connection.
+    def send(self, frames: list[Frame]) -> bool:
+        """Sends requests, as soon as there is a connection.
 
         Returns:
             False when too much waits for a connection already.
         """
         if self._connection is not None and self._connecting is None:
-            if frame.tag == Tag.EXTENDED_REQUEST and decode_extended_request(frame).oid != WHO_AM_I_OID:
-                self._connection.is_tainted = True
-            self._connection.write(frame.raw)
+            for frame in frames:
+                if frame.tag == Tag.EXTENDED_REQUEST and decode_extended_request(frame).oid != WHO_AM_I_OID:
+                    self._connection.is_tainted = True
+            self._connection.write(b"".join([frame.raw for frame in frames]))
             return True
-        self._unsent.append(frame)
-        self._unsent_bytes += len(frame.raw)
+        self._unsent += frames
+        self._unsent_bytes += sum(len(frame.raw) for frame in frames)
         if self._connecting is None:
             self._connecting = run_soon(self.begin_bind(), self._connected)
         return self._unsent_bytes <= self._buffered
@@ -266,9 +267,8 @@ class Relay:
             self._events.directory_unreachable(unsent, why)
         elif not self.resume():
             self._events.directory_unreachable(unsent, "the directory closed the connection")
-        else:
-            for frame in unsent:
-                self.send(frame)
+        elif unsent:
+            self.send(unsent)
 
     def _gone(self, why: str) -> None:
         within_message = not self.at_boundary

@@ -143,14 +143,7 @@ class ClientConnection(Protocol):
     def _carry_out(self, action: Action) -> None:
         match action:
             case ToDirectory(frame):
-                self._note_request(operation_name(frame.tag))
-                self._listener.count_to_directory(len(frame.raw))
-                if not self._relay.send(frame):
-                    self._listener.limit_hit("buffered")
-                    notice = notice_of_disconnection(
-                        ResultCode.BUSY, "too much was sent before the directory answered"
-                    )
-                    self._close(notice, "too much waits for a directory connection")
+                self._relay_requests(frame)
             case ToClient(raw):
                 self._note_message()
                 self._relay.answer(raw)
@@ -176,6 +169,22 @@ class ClientConnection(Protocol):
                 self._close(notice, detail)
             case _:
                 assert_never(action)
+
+    def _relay_requests(self, first: Frame) -> None:
+        """Relays a request and those that came right behind it, in one piece."""
+        frames = [first]
+        while self._todo and isinstance(following := self._todo[0], ToDirectory):
+            frames.append(following.frame)
+            self._todo.popleft()
+        for frame in frames:
+            self._note_request(operation_name(frame.tag))
+        self._listener.count_to_directory(sum(len(frame.raw) for frame in frames))
+        if not self._relay.send(frames):
+            self._listener.limit_hit("buffered")
+            notice = notice_of_disconnection(
+                ResultCode.BUSY, "too much was sent before the directory answered"
+            )
+            self._close(notice, "too much waits for a directory connection")
 
     def _note_request(self, operation: str) -> None:
         self._note_message()

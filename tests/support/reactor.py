@@ -64,8 +64,11 @@ def on_reactor(reactor: Any) -> OnReactor:
             unseen.append(f"asyncio: {context['message']}: {context.get('exception')!r}")
 
         def of_twisted(event: LogEvent) -> None:
-            if "log_failure" in event:
-                unseen.append(f"Twisted: {event['log_failure'].getTraceback()}")
+            failure = event.get("log_failure") or event.get(
+                "failure"
+            )  # the latter is log.err's, still in use
+            if failure is not None:
+                unseen.append(f"Twisted: {failure.getTraceback()}")
 
         observer = cast(ILogObserver, of_twisted)
 
