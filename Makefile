@@ -54,6 +54,14 @@ test-container: $(VENV)/.dev ## Build the container image, run it locked down, l
 	@.ci/install-system-packages .ci/system-packages.txt .ci/container-packages.txt
 	$(BIN)/python -m pytest -m container $(or $(ARGS),tests/container)
 
+# Inputs for each target, and messages on the wire, of a long run: make fuzz CODEC_RUNS=10000000
+CODEC_RUNS ?= 2000000
+WIRE_MESSAGES ?= 200000
+
+.PHONY: fuzz
+fuzz: system $(VENV)/.dev ## Fuzz for long: decoders, names, sessions (atheris), and a running proxy on the wire
+	$(BIN)/python -m tests.fuzz.long --codec $(CODEC_RUNS) --wire $(WIRE_MESSAGES) $(ARGS)
+
 .PHONY: format
 format: $(VENV)/.dev ## Put the code into its style
 	$(BIN)/ruff check --fix --quiet .
