@@ -56,10 +56,10 @@ def running_scene(options: SceneOptions) -> Iterator[RunningScene]:
 
 
 def _main(options: SceneOptions) -> int:
-    from ldapproxy.net.reactor import install_reactor
     from ldapproxy.net.bridge import run_soon
+    from ldapproxy.net.reactor import install_reactor
 
-    reactor = install_reactor()
+    reactor: Any = install_reactor()
     scene = Scene(reactor, options)
     tasks: list[asyncio.Task[Any]] = []
     failures: list[BaseException] = []
