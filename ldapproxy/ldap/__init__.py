@@ -10,4 +10,5 @@ The files, from the bottom up:
     filters        what a search filter asserts on            search        the SearchRequest
     messages       all of these messages, to import from      admission     which requests are relayed
     session        the state table of one connection          actions       what it wants done, as values
+    streaming      the heads of messages that pass through
 """

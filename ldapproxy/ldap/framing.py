@@ -1,10 +1,9 @@
 """Where a message begins and ends in a stream of bytes (RFC 4511 section 5.2).
 
-Owns the two framers, the hot path of the relay: `MessageFramer` for messages of bounded size (requests, and
-the directory's answers to a bind), `StreamFramer` for responses that pass through while they arrive. It must
-not know what an operation carries.
+Owns `MessageFramer`, for messages of bounded size: requests, and the directory's answers to a bind. (What
+passes through while it arrives is `streaming`'s.) It must not know what an operation carries.
 
-Both refuse whatever the directory could read differently: another outer type, indefinite lengths, lengths of
+Refused is whatever the directory could read differently: another outer type, indefinite lengths, lengths of
 more than four octets, message identifiers that are negative, too large or padded, and operations of the wrong
 class.
 """
@@ -18,13 +17,10 @@ from ldapproxy.ldap.controls import read_controls
 from ldapproxy.ldap.errors import DecodeError, MessageTooLarge
 from ldapproxy.ldap.operations import PROTOCOL_OPS
 
-MAX_STREAMED_MESSAGE: Final = 2**31 - 1
-"""The largest message in octets that a StreamFramer passes: what fits a signed integer of 32 bits."""
-
 # Identifier and first length octet: nothing can be said about a message of which less is there.
 _SMALLEST_HEADER: Final = 2
-# messageID of three octets, and a protocolOp of two.
-_SMALLEST_CONTENTS: Final = 5
+SMALLEST_CONTENTS: Final = 5
+"""Octets of a messageID of three, and of a protocolOp of two."""
 
 
 class Frame(NamedTuple):
@@ -135,7 +131,7 @@ class MessageFramer:
             end = at + length
             if end - start > self.limit:
                 raise MessageTooLarge(f"a message is larger than {self.limit} octets")
-            if length < _SMALLEST_CONTENTS:
+            if length < SMALLEST_CONTENTS:
                 raise DecodeError("a message is too short for an LDAPMessage")
             if end > size:
                 self._need = end - start
@@ -150,11 +146,11 @@ class MessageFramer:
                 data[at] == INTEGER
                 and data[at + 1] == 2
                 and 0x80 <= (message_id := data[at + 2] << 8 | data[at + 3]) <= 0x7FFF
-                and length > _SMALLEST_CONTENTS
+                and length > SMALLEST_CONTENTS
             ):
                 at += 4
             else:
-                message_id, at = _message_id(data, at, end)
+                message_id, at = message_id_at(data, at, end)
             if message_id == 0 and not self._allow_zero_id:
                 raise DecodeError("a request has the messageID 0")
             tag = data[at]
@@ -201,93 +197,7 @@ class MessageFramer:
         return True
 
 
-class StreamFramer:
-    """Finds the heads of messages in a stream that passes through, whatever their size.
-
-    It keeps at most the incomplete header of one message. After an error it is of no further use.
-    """
-
-    __slots__ = ("_kept", "_remaining")
-
-    def __init__(self) -> None:
-        self._kept = b""  # the incomplete header at the end of what came in
-        self._remaining = 0  # octets that the message under way still has to come
-
-    @property
-    def at_boundary(self) -> bool:
-        """Whether everything that came in was whole messages."""
-        return not self._kept and not self._remaining
-
-    @property
-    def rest_of_message(self) -> int:
-        """Octets still to come of the message of which a part has been passed on; 0 between messages."""
-        return self._remaining
-
-    def feed(self, data: bytes) -> tuple[bytes, list[Head]]:
-        """Takes the next bytes of the stream.
-
-        Returns:
-            The bytes that may be passed on now: all but an incomplete header at the end, which comes first
-            the next time. And the heads of the messages that begin in them.
-
-        Raises:
-            DecodeError: what comes next is no LDAPMessage.
-        """
-        if self._kept:
-            data = self._kept + data
-            self._kept = b""
-        size = len(data)
-        at = self._remaining
-        heads: list[Head] = []
-        try:
-            while at < size:
-                if data[at] != SEQUENCE:
-                    raise DecodeError("a message does not begin as an LDAPMessage does")
-                length = data[at + 1]
-                start = at + 2
-                if length > 0x7F:
-                    octets = length & 0x7F
-                    if not 1 <= octets <= MAX_LENGTH_OCTETS:
-                        raise DecodeError(
-                            "a message has an indefinite length, or one of more than four octets"
-                        )
-                    if start + octets > size:
-                        break
-                    length = int.from_bytes(data[start : start + octets], "big")
-                    start += octets
-                    if length > MAX_STREAMED_MESSAGE:
-                        raise DecodeError("a message is larger than two gigabytes")
-                if length < _SMALLEST_CONTENTS:
-                    raise DecodeError("a message is too short for an LDAPMessage")
-                # The bounds of the buffer are checked by Python: the indices are never negative.
-                if data[start] == INTEGER and data[start + 1] == 1 and data[start + 2] <= 0x7F:
-                    message_id = data[start + 2]
-                    tag = data[start + 3]
-                elif (
-                    data[start] == INTEGER
-                    and data[start + 1] == 2
-                    and 0x80 <= (message_id := data[start + 2] << 8 | data[start + 3]) <= 0x7FFF
-                    and length > _SMALLEST_CONTENTS
-                ):
-                    tag = data[start + 4]
-                else:
-                    message_id, place = _message_id(data, start, start + length)
-                    tag = data[place]
-                if tag not in PROTOCOL_OPS:
-                    raise DecodeError("a message holds something other than an operation of LDAP")
-                heads.append(Head(message_id, tag))
-                at = start + length
-        except IndexError:
-            pass  # the header is incomplete
-        if at >= size:
-            self._remaining = at - size
-            return data, heads
-        self._remaining = 0
-        self._kept = data[at:]
-        return data[:at], heads
-
-
-def _message_id(data: bytes, at: int, end: int) -> tuple[int, int]:
+def message_id_at(data: bytes, at: int, end: int) -> tuple[int, int]:
     """Reads the messageID of the message whose contents begin at `at` and end at `end`.
 
     Returns:

@@ -19,9 +19,10 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ldapproxy.ldap.errors import DecodeError
-from ldapproxy.ldap.framing import Frame, Head, MessageFramer, StreamFramer
+from ldapproxy.ldap.framing import Frame, Head, MessageFramer
 from ldapproxy.ldap.messages import START_TLS_OID, Tag, decode_result, encode_extended_request
 from ldapproxy.ldap.result_codes import ResultCode
+from ldapproxy.ldap.streaming import StreamFramer
 from ldapproxy.net.failures import why_lost
 from ldapproxy.net.transport import Transport
 

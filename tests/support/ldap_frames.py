@@ -5,6 +5,8 @@ Owns nothing but the short cut.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from ldapproxy.ldap.framing import Frame, MessageFramer
 
 
@@ -21,3 +23,21 @@ def frame_of(message: bytes) -> Frame:
     if frame is None or framer.buffered:
         raise ValueError("these bytes are not exactly one message")
     return frame
+
+
+def frames_of(*pieces: bytes, limit: int = 100_000, allow_zero_id: bool = True) -> list[Frame]:
+    """All frames that come out of the pieces; at the end nothing may be left."""
+    framer = MessageFramer(limit, allow_zero_id=allow_zero_id)
+    frames = []
+    for piece in pieces:
+        framer.append(piece)
+        while (frame := framer.next()) is not None:
+            frames.append(frame)
+    assert framer.buffered == 0
+    return frames
+
+
+def cut(data: bytes, places: list[int]) -> list[bytes]:
+    """The same bytes in pieces, cut at these places."""
+    edges = [0, *sorted({place % (len(data) + 1) for place in places}), len(data)]
+    return [data[start:end] for start, end in pairwise(edges)]
