@@ -42,6 +42,10 @@ LOOKALIKES = {
 """Places that look like the exempt subtree and are not in it; each holds `cn=robot`."""
 
 
+TWINS = "twin"
+"""The uid of two people."""
+
+
 def impostor(place: str) -> Account:
     """The attacker's own entry in one of the LOOKALIKES."""
     return Account(f"cn=robot,{LOOKALIKES[place]}", "pw-impostor")
@@ -110,6 +114,8 @@ def ldif() -> str:
         value = value.replace("\\", "")
         add(dn, ("objectClass", "organization" if kind == "o" else "organizationalUnit"), (kind, value))
         role(impostor(place), ("uid", f"impostor-{number}"))
+    for number in (1, 2):
+        role(Account(f"cn=twin {number},{PEOPLE}", "pw-twin"), ("cn", f"twin {number}"), ("uid", TWINS))
     role(TWO_VALUES, ("ou", "svc"), ("uid", "two-values"))
     for what, uid in ODD_UIDS.items():
         role(odd_person(what), ("cn", f"odd {what}"), ("uid", uid))

@@ -48,6 +48,7 @@ _SPECIAL: dict[str, Settings] = {
     "anonymous_allow": {"anonymous": "allow"},
     "bind_only": {"search_after_bind": False},
     "bind_only_anonymous_allow": {"search_after_bind": False, "anonymous": "allow"},
+    "bare_names": {},
     "small": {"limits": {"buffered": "8KiB", "outstanding": 3}},
     "hasty": _HASTY,
     "hasty_ldaps": {**_HASTY, "scheme": "ldaps", "tls": {}},
@@ -85,9 +86,14 @@ class Scene:
         self._victims = itertools.count(1)
         settings = listeners()
         away = {"duo": {"away": duo_settings(duo, api_host=f"127.0.0.1:{free_port()}")}}
-        listening = {name: {"duo": "away"} for name in settings if name.endswith(_AWAY)}
+        listening: dict[str, Settings] = {name: {"duo": "away"} for name in settings if name.endswith(_AWAY)}
+        listening["bare_names"] = {"directory": "searched"}
+        directory = directory_settings(slapd)
+        searched = {
+            "directories": {"searched": {**directory, "username_search": "(|(uid={name})(mail={name}))"}}
+        }
         self.proxy = ProxyProcess(
-            folder, directory_settings(slapd), duo_settings(duo), settings, {**away, "listeners": listening}
+            folder, directory, duo_settings(duo), settings, {**away, **searched, "listeners": listening}
         )
         self._service_connections: set[str] = set()
         self._log = _Tail(slapd.log_file)
@@ -123,8 +129,11 @@ class Scene:
             self.lines.append(line)
             if kind == "BIND" and f'dn="{SERVICE.dn}"' in rest:
                 self._service_connections.add(connection)
-            # By an anonymous bind the proxy takes an identity off a connection before it is used again.
-            if connection not in self._service_connections and not (kind == "BIND" and 'dn=""' in rest):
+            if kind == "SRCH" and 'base="" scope=0' in rest:
+                continue  # everybody may read the root DSE; the proxy does, to see whether the directory is there
+            if kind == "BIND" and 'dn=""' in rest:
+                continue  # so the proxy takes an identity off a connection before it is used again
+            if connection not in self._service_connections:
                 kinds.append(kind)
         return kinds
 

@@ -275,7 +275,7 @@ WITHOUT_THE_PHONE = (
                 Silence(),
             ],
             on=SOME_WITH_DUO,
-            reaches=("BIND", "SRCH"),
+            reaches=("BIND",),
             asks_duo=1,
         )
         for typed, what in (

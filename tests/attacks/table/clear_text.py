@@ -109,7 +109,6 @@ IN_CLEAR = (
         lambda cast: [Send(abandon(1, 1)), Silence()],
         on=START_TLS_REQUIRED,
         in_clear=True,
-        reaches=("SRCH",),
     ),
     Attack(
         "A password tested by a read of the root DSE in clear text",
@@ -162,7 +161,6 @@ START_TLS = (
         "RFC 4511 section 4.14.1: operationsError",
         lambda cast: [Send(start_tls(1)), Answer(To.EXTENDED, Code.OPERATIONS_ERROR), Silence()],
         on=(*WITH_START_TLS, *LDAPS),
-        reaches=("SRCH",),
     ),
     Attack(
         "StartTLS within TLS, with a bind behind it",
@@ -175,7 +173,6 @@ START_TLS = (
         "RFC 4511 section 4.14.2: refused, and the session stays what it was",
         lambda cast: [Send(start_tls(1)), Answer(To.EXTENDED, Code.PROTOCOL_ERROR), Silence()],
         on=LDAP,
-        reaches=("SRCH",),
     ),
     Attack(
         "StartTLS with a search in flight",

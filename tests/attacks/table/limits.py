@@ -101,7 +101,6 @@ SIZES = (
             Silence(),
         ],
         on=("ldap",),
-        reaches=("SRCH",),
     ),
 )
 

@@ -11,14 +11,15 @@ from tests.attacks.people import (
     ODD_UIDS,
     ROBOT,
     SIGN,
+    TWINS,
     TWO_VALUES,
     impostor,
     odd_person,
 )
 from tests.attacks.steps import Answer, Code, Send, To
-from tests.attacks.table.binds import REFUSED, wide
+from tests.attacks.table.binds import NOBODY, REFUSED, UNWILLING, wide
 from tests.support.example_directory import NAMELESS, PEOPLE, SEVERAL, SUFFIX, VPN_SEARCH, Account
-from tests.support.ldap_bytes import bind
+from tests.support.ldap_bytes import bind, search
 
 CASE = "CVE-2020-12812: another case of the name let users skip the second factor"
 ACCEPTED = Answer(To.BIND, Code.SUCCESS)
@@ -284,6 +285,78 @@ EXEMPT = (
     ),
 )
 
+BARE_NAMES = (
+    *(
+        Attack(
+            f"The victim's bare account name {how}",
+            CASE,
+            lambda cast, spell=spell: [
+                Send(bind(1, spell(uid_of(cast.victim)), f"{cast.victim.password},000000")),
+                REFUSED,
+            ],
+            on=("bare_names",),
+            reaches=("BIND",),
+            asks_duo=1,
+        )
+        for how, spell in (
+            ("as it is", str),
+            ("in capitals", str.upper),
+            ("with blanks around it", lambda uid: f" {uid} "),
+            ("in full-width characters", wide),
+        )
+    ),
+    *(
+        Attack(
+            f"A bare account name that is {what}",
+            "RFC 4515 section 3: nothing typed changes the filter; nobody is like a wrong password",
+            lambda cast, spell=spell: [
+                Send(bind(1, spell(uid_of(cast.victim)), cast.victim.password)),
+                REFUSED,
+                Send(search(2, SUFFIX, 2)),
+                NOBODY,
+            ],
+            on=("bare_names",),
+            may_reach=("BIND",),
+        )
+        for what, spell in (
+            ("an asterisk", lambda _: "*"),
+            ("the beginning of one, and an asterisk", lambda uid: f"{uid[:-1]}*"),
+            ("the rest of a filter", lambda uid: f"x)(uid~{uid}"),
+            ("a filter that is always true", lambda uid: f"{uid})(|(objectClass~*)"),
+            ("a closing parenthesis", lambda uid: f"{uid})"),
+            ("the placeholder", lambda _: "{name}"),
+            ("a NUL", lambda uid: f"{uid}%00"),
+            ("that of nobody", lambda _: "nobody"),
+            ("that of two people", lambda _: TWINS),
+        )
+    ),
+    Attack(
+        "The bare account name of an account in an exempt subtree, and a wrong password",
+        "Design 4.4: an exemption is from the second factor, not from the first",
+        lambda cast: [Send(bind(1, "robot", "wrong")), REFUSED],
+        on=("bare_names",),
+        reaches=("BIND",),
+    ),
+    Attack(
+        "A bare account name without a password",
+        "RFC 4513 section 5.1.2",
+        lambda cast: [Send(bind(1, uid_of(cast.victim), "")), UNWILLING],
+        on=("bare_names",),
+    ),
+    Attack(
+        "A bare account name with nothing but a passcode",
+        "RFC 4513 section 5.1.2",
+        lambda cast: [Send(bind(1, uid_of(cast.victim), ",123456")), UNWILLING],
+        on=("bare_names",),
+    ),
+    Attack(
+        "The bare account name of nobody with nothing but a passcode",
+        "RFC 4513 section 5.1.2, and no telling who exists",
+        lambda cast: [Send(bind(1, "nobody", ",123456")), UNWILLING],
+        on=("bare_names",),
+    ),
+)
+
 LONG = (
     Attack(
         "A name with more parts than any directory has",
@@ -300,4 +373,4 @@ LONG = (
     ),
 )
 
-ATTACKS = (*OF_A_VICTIM, *EXEMPT, *LONG)
+ATTACKS = (*OF_A_VICTIM, *EXEMPT, *BARE_NAMES, *LONG)

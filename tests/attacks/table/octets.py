@@ -120,7 +120,6 @@ UNDECODABLE = (
             Silence(),
         ],
         on=SOME,
-        reaches=("SRCH",),
     ),
     Attack(
         "An Unbind, and a bind behind it in one piece",

@@ -116,7 +116,6 @@ WITHOUT_A_BIND = (
         "RFC 4511 section 4.11",
         lambda cast: [Send(*(abandon(100 + number, number) for number in range(100))), Silence()],
         on=SOME,
-        reaches=("SRCH",),
     ),
 )
 
@@ -285,7 +284,6 @@ EXTENDED = (
                 Silence(),
             ],
             on=SOME,
-            reaches=("SRCH",),
         )
         for oid, what, against in (
             (

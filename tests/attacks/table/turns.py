@@ -293,6 +293,7 @@ BETWEEN_BINDS = (
             Identity(VPN_SEARCH.dn),
         ],
         on=SOME,
+        may_reach=("SRCH", "ABANDON", "SRCH", "CMP"),
         reaches=("BIND", "EXT"),
         admits=1,
     ),
@@ -323,6 +324,7 @@ BETWEEN_BINDS = (
             DirectoryAnswers(),
         ],
         on=SOME,
+        may_reach=("SRCH", "ABANDON", "SRCH", "CMP"),
     ),
     Attack(
         "An abandoned operation, its messageID used again, and a bind",
@@ -336,7 +338,7 @@ BETWEEN_BINDS = (
             Silence(),
         ],
         on=SOME,
-        reaches=("SRCH",),
+        may_reach=("SRCH", "ABANDON", "SRCH", "CMP"),
     ),
     Attack(
         "A login that is over leaves nothing for the next connection",
