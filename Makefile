@@ -49,6 +49,10 @@ lint: $(VENV)/.dev ## Style, types, import contracts, and the Dockerfiles
 unit: $(VENV)/.dev ## Only the tests: make unit ARGS="tests/unit/ldap -k dn"
 	$(PYTEST) $(ARGS)
 
+.PHONY: test-apps
+test-apps: system $(VENV)/.dev ## Only real applications through the proxy, and a table of what they did
+	$(PYTEST) $(or $(ARGS),tests/apps)
+
 .PHONY: test-container
 test-container: $(VENV)/.dev ## Build the container image, run it locked down, log in through it (needs root)
 	@.ci/install-system-packages .ci/system-packages.txt .ci/container-packages.txt

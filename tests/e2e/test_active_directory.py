@@ -6,15 +6,13 @@ takes, and does not answer "Who am I?".
 
 from __future__ import annotations
 
-import base64
-import re
 import struct
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.e2e.world import duo_settings, run_tool
+from tests.e2e.world import domain_settings, duo_settings
 from tests.support.example_domain import (
     ALICE,
     BOB,
@@ -58,19 +56,6 @@ LISTENERS: dict[str, tuple[str, Settings]] = {
     "lower_case": ("principals", {"username_rewrite": ["lower_case"]}),
     "emptied": ("principals", {"username_rewrite": [{"pattern": ".*", "replace": ""}]}),
 }
-
-
-def domain_settings(samba: Samba, **changes: Any) -> Settings:
-    """One of `directories` for the domain controller."""
-    return {
-        "urls": [samba.ldaps_url],
-        "ca_file": str(samba.ca_file),
-        "base_dn": SUFFIX,
-        "username_attribute": "sAMAccountName",
-        "service_account": {"dn": SERVICE.dn, "password": SERVICE.password},
-        "lookup_cache": "0s",
-        **changes,
-    }
 
 
 @pytest.fixture(scope="module")
@@ -121,12 +106,7 @@ def asked(duo: SimulatorProcess) -> list[str]:
 
 def sid(samba: Samba, account: DomainAccount) -> str:
     """The account's SID as text (MS-DTYP section 2.4.2.1)."""
-    found = run_tool(
-        "ldapsearch", "-LLL", "-o", "ldif-wrap=no", "-H", samba.ldaps_url, "-x", "-D", SERVICE.dn,
-        "-w", SERVICE.password, "-b", account.dn, "-s", "base", "objectSid", ca_file=samba.ca_file,
-    )  # fmt: skip
-    (encoded,) = re.findall("^objectSid:: (.*)$", found.stdout, re.MULTILINE)
-    value = base64.b64decode(encoded)
+    value = samba.value(account.dn, "objectSid")
     parts = struct.unpack(f"<{value[1]}I", value[8:])
     return "-".join(["S", str(value[0]), str(int.from_bytes(value[2:8], "big")), *map(str, parts)])
 

@@ -12,9 +12,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from tests.support import example_domain
 from tests.support.example_directory import SERVICE, SUFFIX, Account
 from tests.support.ldap_client import LdapClient
 from tests.support.proxy import ProxyProcess, Settings
+from tests.support.samba import Samba
 from tests.support.simulator import SimulatorProcess, phone
 from tests.support.slapd import Slapd
 
@@ -26,6 +28,19 @@ def directory_settings(*servers: Slapd, ldaps: bool = False, **changes: Any) -> 
         "ca_file": str(servers[0].ca_file),
         "base_dn": SUFFIX,
         "service_account": {"dn": SERVICE.dn, "password": SERVICE.password},
+        "lookup_cache": "0s",
+        **changes,
+    }
+
+
+def domain_settings(samba: Samba, **changes: Any) -> Settings:
+    """`directories.corp` for a domain controller."""
+    return {
+        "urls": [samba.ldaps_url],
+        "ca_file": str(samba.ca_file),
+        "base_dn": example_domain.SUFFIX,
+        "username_attribute": "sAMAccountName",
+        "service_account": {"dn": example_domain.SERVICE.dn, "password": example_domain.SERVICE.password},
         "lookup_cache": "0s",
         **changes,
     }

@@ -71,6 +71,8 @@ BOB = DomainAccount(f"CN=Bob Brown,{PEOPLE}", "bob", "robert@example.org")
 """A member of no group; an explicit userPrincipalName of another domain."""
 CAROL = DomainAccount(f"CN=Carol Clark,{PEOPLE}", "carol")
 """Her account name is what the userPrincipalName of `MALLORY` looks like."""
+DAVE = DomainAccount(f"CN=Dave Dunn,{PEOPLE}", "dave")
+"""A member of `staff`, too."""
 MALLORY = DomainAccount(f"CN=Mallory Moore,{PEOPLE}", "mallory", CAROL.implicit_principal)
 """Has what looks like carol's name."""
 DISABLED = DomainAccount(f"CN=Dora Disabled,{PEOPLE}", "disabled")
@@ -87,12 +89,12 @@ def ldif() -> str:
     """What an administrator adds over LDAP."""
     entries = [
         *(_entry(unit, "organizationalUnit") for unit in (PEOPLE, SERVICES, GROUPS)),
-        *(_account(each) for each in (SERVICE, ALICE, BOB, CAROL, LOCKED)),
+        *(_account(each) for each in (SERVICE, ALICE, BOB, CAROL, DAVE, LOCKED)),
         _account(MALLORY, principal="mallory@example.org"),
         _account(DISABLED, control=_DISABLED),
         # accountExpires counts from 1601 (MS-ADA1 section 2.2).
         _account(EXPIRED, ("accountExpires", "1")),
-        _entry(STAFF, "group", ("sAMAccountName", "staff"), ("member", ALICE.dn)),
+        _entry(STAFF, "group", ("sAMAccountName", "staff"), ("member", ALICE.dn), ("member", DAVE.dn)),
         _entry(VPN_USERS, "group", ("sAMAccountName", "vpn-users"), ("member", STAFF)),
     ]
     return "\n".join(entries)

@@ -43,12 +43,16 @@ class Postgres:
 
     Args:
         settings: further settings of postgresql.conf.
+        environment: further variables of the server's environment.
     """
 
-    def __init__(self, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, settings: Mapping[str, str] | None = None, environment: Mapping[str, str] | None = None
+    ) -> None:
         self._initdb = require_program("initdb")
         self._postgres = require_program("postgres")
         self._settings = dict(settings or {})
+        self._environment = {**os.environ, **(environment or {})}
         # Not pytest's folder: only root may enter that.
         self.folder = Path(tempfile.mkdtemp(prefix="ldapproxy-postgres-"))
         self.port = 0
@@ -127,6 +131,7 @@ class Postgres:
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,
+                env=self._environment,
                 **self._identity,
             )
         deadline = time.monotonic() + _READY_WITHIN

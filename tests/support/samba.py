@@ -11,10 +11,12 @@ Owns Samba's provisioning, configuration and process, and the fixture; what is i
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import fcntl
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -175,6 +177,18 @@ class Samba:
             LDAPTLS_CACERT=str(self.ca_file),
         )
 
+    def value(self, dn: str, attribute: str) -> bytes:
+        """The one value of an entry's binary attribute."""
+        said = _run(
+            [
+                "ldapsearch", "-LLL", "-o", "ldif-wrap=no", "-x", "-H", self.ldaps_url, "-D", ADMINISTRATOR,
+                "-w", ADMINISTRATOR_PASSWORD, "-b", dn, "-s", "base", attribute,
+            ],
+            LDAPTLS_CACERT=str(self.ca_file),
+        )  # fmt: skip
+        (encoded,) = re.findall(f"^{attribute}:: (.*)$", said, re.MULTILINE)
+        return base64.b64decode(encoded)
+
     def _listens(self, port: int) -> bool:
         with socket.socket() as probe:
             return probe.connect_ex((self.address, port)) == 0
@@ -219,7 +233,7 @@ def _ignored(folder: str, names: list[str]) -> list[str]:
     ]
 
 
-def _run(command: list[str], given: str | None = None, **environment: str) -> None:
+def _run(command: list[str], given: str | None = None, **environment: str) -> str:
     done = subprocess.run(
         command,
         input=given,
@@ -231,6 +245,7 @@ def _run(command: list[str], given: str | None = None, **environment: str) -> No
     )
     if done.returncode != 0:
         raise RuntimeError(f"{command[0]} failed: {done.stdout[-500:]} {done.stderr[-2000:]}")
+    return done.stdout
 
 
 def _environment() -> dict[str, str]:
