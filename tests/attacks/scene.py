@@ -130,7 +130,7 @@ class Scene:
             if kind == "BIND" and f'dn="{SERVICE.dn}"' in rest:
                 self._service_connections.add(connection)
             if kind == "SRCH" and 'base="" scope=0' in rest:
-                continue  # everybody may read the root DSE; the proxy does, to see whether the directory is there
+                continue  # everybody may read the root DSE; the proxy does, to see whether it is there
             if kind == "BIND" and 'dn=""' in rest:
                 continue  # so the proxy takes an identity off a connection before it is used again
             if connection not in self._service_connections:

@@ -144,6 +144,17 @@ def test_what_waits_is_bounded() -> None:
     assert end.limit == "buffered"
 
 
+def test_the_smallest_messages_take_no_more_memory_than_the_largest() -> None:
+    one = session(buffered=65536)
+    one.receive(bind(1))
+    small = abandon(2, 1)
+    end = disconnected(one.receive(small * 2000))
+    assert end.limit == "buffered"
+    other = session(buffered=65536)
+    other.receive(bind(1))
+    assert other.receive(small * 400) == []
+
+
 def test_half_a_message_counts_too() -> None:
     one = session(buffered=200)
     one.receive(bind(1))
