@@ -57,6 +57,7 @@ class Attack:
         may_reach: those that it may see too, where that is a matter of moments.
         asks_duo: how often Duo is asked about somebody.
         admits: binds that are rightly accepted, beside the insider's.
+        limit: the key of `limits:` that stops it, and whose metric counts it.
     """
 
     name: str
@@ -68,3 +69,4 @@ class Attack:
     may_reach: tuple[str, ...] = ()
     asks_duo: int = 0
     admits: int = 0
+    limit: str | None = None

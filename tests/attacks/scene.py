@@ -52,6 +52,7 @@ _SPECIAL: dict[str, Settings] = {
     "small": {"limits": {"buffered": "8KiB", "outstanding": 3}},
     "hasty": _HASTY,
     "hasty_ldaps": {**_HASTY, "scheme": "ldaps", "tls": {}},
+    "hasty_start_tls": {**_HASTY, "tls": {}},
     "guarded": {"limits": {"failed_binds": {"per_user": 3}}},
 }
 _AWAY = "_away"
@@ -168,6 +169,7 @@ class Performance:
         scene.operations()
         scene.audit()
         scene.duo.forget_calls()
+        hits = self._limit_hits()
         self.client = self._connect(in_clear=attack.in_clear)
         try:
             for step in attack.steps(Cast(self.victim, self.insider)):
@@ -175,6 +177,7 @@ class Performance:
         finally:
             scene.slapd.resume()
             self.client.close()
+        assert attack.limit is None or self._limit_hits() > hits
         self._log_in_honestly()
         self._look_at_the_directory()
         self._look_at_duo()
@@ -193,11 +196,15 @@ class Performance:
 
         self._scene.proxy.wait_for(reached, f"{count} {kind} at the directory")
 
+    def _limit_hits(self) -> float:
+        name = f'ldapproxy_limits_hit_total{{limit="{self._attack.limit}",listener="{self._listener}"}}'
+        return 0 if self._attack.limit is None else self._scene.proxy.metrics().get(name, 0)
+
     def _connect(self, *, in_clear: bool = False) -> LdapClient:
         client = LdapClient(self._scene.proxy.port(self._listener))
         if in_clear:
             return client
-        if self._listener in (*START_TLS_REQUIRED, *START_TLS_OPTIONAL):
+        if self._listener in (*START_TLS_REQUIRED, *START_TLS_OPTIONAL, "hasty_start_tls"):
             client.start_tls(self.ca_file)
         elif self._listener in (*LDAPS, "hasty_ldaps"):
             client.wrap(self.ca_file)

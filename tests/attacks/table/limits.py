@@ -17,7 +17,7 @@ from tests.attacks.steps import (
 )
 from tests.attacks.table.binds import NOBODY, REFUSED
 from tests.support.example_directory import PEOPLE, SUFFIX, VPN_SEARCH
-from tests.support.ldap_bytes import bind, controls, equal, integer, message, octets, search, tlv
+from tests.support.ldap_bytes import bind, controls, equal, integer, message, octets, search, start_tls, tlv
 
 SIZE = "CWE-400; design 4.3: 64 KiB before a bind, limits.message_size after it"
 BUSY = Answer(To.BIND, Code.BUSY)
@@ -47,17 +47,20 @@ SIZES = (
         "A bind that is one octet larger",
         SIZE,
         lambda cast: [Send(bind_of(64 * 1024 + 1)), Notice(Code.PROTOCOL_ERROR)],
+        limit="message_size",
     ),
     Attack(
         "A message of two gigabytes, announced",
         SIZE,
         lambda cast: [Send(b"\x30\x84\x7f\xff\xff\xff"), Notice(Code.PROTOCOL_ERROR)],
+        limit="message_size",
     ),
     Attack(
         "A message larger than allowed after a login",
         SIZE,
         lambda cast: [LogIn(), Send(b"\x30\x84\x00\x40\x00\x01"), Notice(Code.PROTOCOL_ERROR)],
         on=SOME,
+        limit="message_size",
     ),
     Attack(
         "A large message behind a login that is given up",
@@ -70,6 +73,7 @@ SIZES = (
             Notice(Code.PROTOCOL_ERROR),
         ],
         on=SOME,
+        limit="message_size",
     ),
     Attack(
         "A thousand controls",
@@ -110,12 +114,14 @@ TIMES = (
         "CWE-400; design 5, limits.handshake_timeout",
         lambda cast: [Ended()],
         on=("hasty",),
+        limit="handshake_timeout",
     ),
     Attack(
         "A message that comes too slowly",
         "Slowloris",
         lambda cast: [Send(bind(1, VPN_SEARCH.dn, "x")[:7]), Ended()],
         on=("hasty",),
+        limit="handshake_timeout",
     ),
     Attack(
         "A TLS handshake that comes too slowly",
@@ -123,12 +129,22 @@ TIMES = (
         lambda cast: [Send(b"\x16\x03\x01\x02\x00\x01"), Ended()],
         on=("hasty_ldaps",),
         in_clear=True,
+        limit="handshake_timeout",
+    ),
+    Attack(
+        "StartTLS, and a handshake that never comes",
+        "Slowloris",
+        lambda cast: [Send(start_tls(1)), Answer(To.EXTENDED, Code.SUCCESS), Ended()],
+        on=("hasty_start_tls",),
+        in_clear=True,
+        limit="handshake_timeout",
     ),
     Attack(
         "A session that nobody uses",
         "Design 5, limits.idle_timeout",
         lambda cast: [Send(search(1, SUFFIX, 2)), NOBODY, Notice(Code.UNAVAILABLE)],
         on=("hasty",),
+        limit="idle_timeout",
     ),
 )
 
@@ -145,6 +161,7 @@ COUNTS = (
         ],
         on=("small",),
         reaches=("SRCH",) * 3,
+        limit="outstanding",
     ),
     Attack(
         "More wrong passwords of one user than allowed",
@@ -165,6 +182,7 @@ COUNTS = (
         ],
         on=("guarded",),
         reaches=("BIND",) * 3,
+        limit="failed_binds",
     ),
     Attack(
         "More wrong passwords of one user than allowed, in spellings that only the directory takes for a DN",
@@ -187,6 +205,7 @@ COUNTS = (
         ],
         on=("guarded",),
         reaches=("BIND",) * 3,
+        limit="failed_binds",
     ),
     Attack(
         "A hundred wrong passwords at once, behind each other",
@@ -198,6 +217,7 @@ COUNTS = (
         ],
         on=("guarded",),
         reaches=("BIND",) * 3,
+        limit="failed_binds",
     ),
 )
 

@@ -180,6 +180,7 @@ BEHIND_A_BIND = (
         on=("small",),
         reaches=("BIND",),
         asks_duo=1,
+        limit="buffered",
     ),
     Attack(
         "A hundred binds in one piece",
