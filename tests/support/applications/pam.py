@@ -7,10 +7,7 @@ PAM is touched, and several run side by side. Needs root.
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
-import subprocess
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -20,6 +17,7 @@ from typing import Self
 import pytest
 
 from tests.support.applications.attempts import Attempt, People, Place, timed
+from tests.support.applications.own_mounts import OwnMounts, pamtester, require_own_mounts
 from tests.support.skips import require_program
 
 SERVICE = "ldapproxy-test"
@@ -27,7 +25,6 @@ _PAM_MODULES = ("/usr/lib/x86_64-linux-gnu/security", "/usr/lib/aarch64-linux-gn
 _READY_WITHIN = 30.0
 # What each nslcd runs in: its own /etc/nslcd.conf, /etc/pam.d and /run/nslcd.
 _ENTER = """
-set -e
 mount --bind "$1/nslcd.conf" /etc/nslcd.conf
 mount --bind "$1/pam.d" /etc/pam.d
 mount -t tmpfs tmpfs /run
@@ -43,12 +40,11 @@ exec nslcd --nofork
 
 def require_pam() -> None:
     """Skips the test where nslcd cannot run."""
-    for program in ("nslcd", "pamtester", "unshare", "nsenter"):
+    for program in ("nslcd", "pamtester"):
         require_program(program)
     if not any((Path(folder) / "pam_ldap.so").exists() for folder in _PAM_MODULES):
         pytest.skip("the package libpam-ldapd is not installed; `make test` installs it where it may")
-    if os.geteuid() != 0 or subprocess.run(["unshare", "--mount", "true"], check=False).returncode != 0:
-        pytest.skip("nslcd needs root and a mount namespace; CI has both (a container needs --privileged)")
+    require_own_mounts()
 
 
 class Pam:
@@ -77,7 +73,7 @@ class Pam:
         bind_timeout: int = 60,
     ) -> None:
         self._folder = folder / "pam"
-        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._running: dict[str, OwnMounts] = {}
         self._names: list[str] = []
         for place in places:
             own = self._folder / place.name
@@ -128,22 +124,8 @@ class Pam:
     def login(self, listener: str, user: str, credential: str, patience: float = 60.0) -> Attempt:
         """Authenticates through PAM."""
 
-        def authenticate() -> tuple[bool, str]:
-            command = ["pamtester", SERVICE, user, "authenticate"]
-            try:
-                done = subprocess.run(
-                    ["nsenter", f"--mount=/proc/{self._processes[listener].pid}/ns/mnt", *command],
-                    input=f"{credential}\n",
-                    capture_output=True,
-                    text=True,
-                    check=False,
-                    timeout=patience,
-                )
-            except subprocess.TimeoutExpired:
-                return False, "pamtester was given up"
-            return done.returncode == 0, done.stdout + done.stderr
-
-        return timed(authenticate)
+        mounts = self._running[listener]
+        return timed(lambda: pamtester(mounts, SERVICE, user, credential, patience))
 
     def log(self, listener: str) -> str:
         """What the listener's nslcd wrote."""
@@ -151,28 +133,15 @@ class Pam:
 
     def _start(self, name: str) -> None:
         own = self._folder / name
-        with (own / "log").open("ab") as log:
-            process = subprocess.Popen(
-                ["unshare", "--mount", "--propagation", "private", "sh", "-c", _ENTER, "sh", str(own)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
-        self._processes[name] = process
+        mounts = self._running[name] = OwnMounts(_ENTER, own, own / "log")
         deadline = time.monotonic() + _READY_WITHIN
-        # The socket is there as soon as nslcd answers; only its own namespace sees it.
-        while not Path(f"/proc/{process.pid}/root/run/nslcd/socket").exists():
-            if process.poll() is not None or time.monotonic() > deadline:
+        # The socket is there as soon as nslcd answers.
+        while not mounts.has("/run/nslcd/socket"):
+            if mounts.has_ended or time.monotonic() > deadline:
                 raise RuntimeError(f"nslcd did not start: {self.log(name)[-2000:]}")
             time.sleep(0.02)
 
     def _stop(self) -> None:
-        for process in self._processes.values():
-            process.send_signal(signal.SIGTERM)
-        for process in self._processes.values():
-            try:
-                process.wait(timeout=10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        self._processes.clear()
+        for mounts in self._running.values():
+            mounts.stop()
+        self._running.clear()
