@@ -109,14 +109,20 @@ def _cut(random: Random, stream: bytes) -> list[bytes]:
 
 # Valid messages
 
+
+def _spellings(account: Account) -> tuple[str, ...]:
+    """Names to bind by: DNs, what only slapd takes for one, a bare account name, and others."""
+    dn = account.dn
+    uid = dn.partition("=")[2].partition(",")[0]
+    return dn, dn, dn.upper(), dn.replace(",", " , "), dn.replace(",", ";"), uid, f"{uid})(uid=*", "", "a@b.c"
+
+
 _Maker = Callable[[Random, int, Account, Account], bytes]
 
 
 def _a_bind(random: Random, number: int, victim: Account, insider: Account) -> bytes:
     account = insider if random.random() < 0.15 else victim
-    name = random.choice(
-        (account.dn, account.dn.upper(), account.dn.replace(",", " , "), "", "alice@example.com")
-    )
+    name = random.choice(_spellings(account))
     password = random.choice((account.password, account.password, "wrong", "", f"{account.password},000000"))
     if random.random() < 0.2:
         operation = tlv(0x60, integer(3), octets(name), tlv(0x80, password.encode()))

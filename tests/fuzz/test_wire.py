@@ -10,7 +10,7 @@ from tests.fuzz.wire import fuzz, growth, running
 from tests.support.example_directory import numbered
 from tests.support.skips import require_program
 
-MESSAGES = 5000
+MESSAGES = 4000
 
 
 def test_mutated_sessions_let_nobody_in_and_break_nothing(tmp_path: Path) -> None:

@@ -44,6 +44,7 @@ _UNLIMITED: Settings = {"push_limits": {"pushes": 0, "pause_after_denial": "0s",
 _LISTENERS: dict[str, Settings] = {
     "plain": {**_UNLIMITED, "tls": {"start_tls": "optional"}},
     "anonymous": {**_UNLIMITED, "tls": {"start_tls": "optional"}, "anonymous": "allow", "fail_mode": "open"},
+    "bare_names": {**_UNLIMITED, "tls": {"start_tls": "optional"}},
     "ldaps": {**_UNLIMITED, "scheme": "ldaps", "tls": {}},
 }
 
@@ -113,7 +114,9 @@ def running(folder: Path) -> Iterator[Target]:
     with (
         Slapd(folder, people=_VICTIMS + 1, allow_unauthenticated=True, log_operations=True) as slapd,
         SimulatorProcess(folder) as duo,
-        ProxyProcess(folder / "proxy", directory_settings(slapd), duo_settings(duo), _LISTENERS) as proxy,
+        ProxyProcess(
+            folder / "proxy", directory_settings(slapd), duo_settings(duo), _LISTENERS, _searched(slapd)
+        ) as proxy,
     ):
         target = Target(proxy, slapd, duo)
         for account in (*target.victims, target.insider):
@@ -121,6 +124,12 @@ def running(folder: Path) -> Iterator[Target]:
         duo.answer_always("deny")
         duo.answer_always("approve", user=_uid(target.insider))
         yield target
+
+
+def _searched(slapd: Slapd) -> Settings:
+    """A second directory, the same one, where bare account names are looked up."""
+    searched = {**directory_settings(slapd), "username_search": "(uid={name})"}
+    return {"directories": {"searched": searched}, "listeners": {"bare_names": {"directory": "searched"}}}
 
 
 def fuzz(target: Target, messages: int, parallel: int, seed: int) -> Figures:
@@ -179,7 +188,7 @@ class _Run:
                 figures.descriptors = (self._target.descriptors(), 0)
 
     async def _play(self, made: Session) -> None:
-        name = "ldaps" if made.tls == "at_once" else "plain" if made.messages % 2 else "anonymous"
+        name = "ldaps" if made.tls == "at_once" else ("plain", "anonymous", "bare_names")[made.messages % 3]
         reader, writer = await asyncio.open_connection(
             "127.0.0.1",
             self._target.proxy.port(name),
