@@ -367,10 +367,10 @@ def test_500_waiting_pushes_end_as_they_should(world: World, duo: SimulatorProce
     clients = []
     try:
         for person in people:
-            client = world.proxy.client("plain", timeout=60)
+            client = world.proxy.client("plain", timeout=150)
             client.send(bind(client.next_id(), person.dn, person.password))
             clients.append(client)
-        pushes = {push.user: push for push in duo.wait_for_push(count=500, within=60)}
+        pushes = {push.user: push for push in duo.wait_for_push(count=500, within=150)}
         metrics = world.proxy.metrics()
         assert metrics['ldapproxy_binds_pending{listener="plain"}'] == 500
         for number, push in enumerate(pushes[f"u{n:04}"] for n in range(1, 501)):

@@ -47,6 +47,10 @@ def used(world: World, duo: SimulatorProcess) -> World:
     """A world in which something of everything has happened."""
     duo.answer_always("approve")
     world.enroll(ALICE)
+    # The test before has switched Duo off and on.
+    world.proxy.wait_for(
+        lambda: world.proxy.metrics()['ldapproxy_duo_state{duo="prod",state="up"}'] == 1, "Duo"
+    )
     with world.proxy.client("vpn") as client:
         assert client.bind(ALICE.dn, ALICE.password).result_code == 0
         assert client.search(ALICE.dn)

@@ -14,11 +14,12 @@ import uvloop
 
 from ldapproxy.auth.credentials import Auto
 from ldapproxy.auth.effects import VerifySecondFactor
-from ldapproxy.auth.outcomes import Factor
+from ldapproxy.auth.outcomes import Factor, SecondFactorOutcome, SecondFactorResult
+from ldapproxy.duo.client import DuoClient
 from ldapproxy.duo.settings import DuoSettings
 from ldapproxy.secret import Secret
 from tests.support.duo_faults import HOST, Authority
-from tests.support.scripted_duo import INTEGRATION_KEY, SECRET_KEY
+from tests.support.scripted_duo import INTEGRATION_KEY, SECRET_KEY, ScriptedDuo, scripted_duo
 
 Result = TypeVar("Result")
 
@@ -127,3 +128,37 @@ class Recorder:
     def outcomes(self) -> list[tuple[str, str]]:
         """Endpoint and outcome of each call."""
         return [(endpoint, outcome) for _, endpoint, outcome, _ in self.calls]
+
+
+Scene = Callable[[ScriptedDuo, DuoClient, Recorder], Coroutine[Any, Any, Any]]
+
+
+class Play(Protocol):
+    """Plays a scene with a scripted Duo and a client for it."""
+
+    def __call__(self, scene: Scene, **changes: Any) -> Any:
+        """Plays it; `changes` are settings of the client. Returns what the scene returns."""
+
+
+@pytest.fixture
+def play(run: Run, authority: Authority, settings: MakeSettings) -> Play:
+    """See `Play`."""
+
+    def play_scene(scene: Scene, **changes: Any) -> Any:
+        async def whole() -> Any:
+            async with scripted_duo(authority) as duo:
+                recorder = Recorder()
+                client = DuoClient(settings(duo.port, **changes), recorder)
+                try:
+                    return await scene(duo, client, recorder)
+                finally:
+                    await client.aclose()
+
+        return run(whole())
+
+    return play_scene
+
+
+def ended(outcome: SecondFactorOutcome, **rest: Any) -> SecondFactorResult:
+    """The result of a push to Alice's phone."""
+    return SecondFactorResult(outcome, **({"factor": "push", "device": "iOS (XXX-XXX-0100)"} | rest))
