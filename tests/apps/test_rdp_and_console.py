@@ -9,6 +9,7 @@ from __future__ import annotations
 import configparser
 import re
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -183,6 +184,20 @@ def test_while_duo_is_there_both_ask_it(
     record_property(OUTCOME, (row, "right", "in, 1 push"))
     record_property(OUTCOME, (row, "wrong", "refused, no push"))
     record_property(OUTCOME, (row, "passcode", "right in, wrong refused"))
+
+
+def test_one_slow_push_holds_nobody_up(
+    proxy: tuple[ProxyProcess, list[str]], host: Sssd, duo: SimulatorProcess
+) -> None:
+    duo.answer_always("ignore", user="alice")
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(host.login, "rdp", "alice", ALICE.password)
+        [push] = duo.wait_for_push("alice")
+        assert host.login("rdp", "bob", BOB.password).is_in
+        assert not waiting.done()
+        duo.answer(push, "approve")
+        assert waiting.result().is_in
+    duo.answer_always(None, user="alice")
 
 
 def test_while_duo_is_away_only_the_console_takes_codes(
