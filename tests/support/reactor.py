@@ -30,9 +30,9 @@ from ldapproxy.net.reactor import install_reactor
 Result = TypeVar("Result")
 
 # A scenario that takes longer hangs; the slowest one waits for about a second.
-_PATIENCE = 20.0
+_PATIENCE = 60.0
 # For what ends by itself just behind a scenario: the other side of a closed connection, say.
-_AFTERMATH = 5.0
+_AFTERMATH = 15.0
 
 _reactor: Any = install_reactor()
 _loop = asyncio.get_event_loop_policy().get_event_loop()
@@ -109,7 +109,7 @@ def pytest_unconfigure() -> None:
         _reactor.fireSystemEvent("shutdown")
 
 
-async def eventually(condition: Callable[[], object], what: str, patience: float = 5.0) -> None:
+async def eventually(condition: Callable[[], object], what: str, patience: float = 15.0) -> None:
     """Polls until a condition is true.
 
     Raises:

@@ -21,7 +21,7 @@ from tests.support.certificates import ServerCertificate
 from tests.support.ldap_bytes import controls, message, octets, tlv
 from tests.unit.net.wire import READ_AHEAD, Wire
 
-_PATIENCE = 5.0
+_PATIENCE = 15.0
 
 START_TLS = "1.3.6.1.4.1.1466.20037"
 NOTICE = "1.3.6.1.4.1.1466.20036"

@@ -13,7 +13,13 @@ from ldapproxy.ldap.dn import DistinguishedName
 from ldapproxy.net.settings import PushSettings
 from tests.support.ldap_bytes import abandon, bind, integer, message, octets, root_dse, search, tlv, unbind
 from tests.support.reactor import OnReactor, eventually
-from tests.unit.net.scripted_directory import bind_response, password_policy, search_done, who_am_i_response
+from tests.unit.net.scripted_directory import (
+    bind_response,
+    notice,
+    password_policy,
+    search_done,
+    who_am_i_response,
+)
 from tests.unit.net.usual_settings import ALICE, ALLOWED, DENIED
 from tests.unit.net.wire import Wire
 from tests.unit.net.world import World
@@ -219,7 +225,8 @@ def test_another_form_of_name_is_asked_on_the_same_connection(on_reactor: OnReac
     on_reactor(scenario())
 
 
-def test_a_directory_that_goes_while_the_second_factor_is_asked(on_reactor: OnReactor) -> None:
+@pytest.mark.parametrize("how", ["closes", "says so", "misbehaves"])
+def test_a_directory_that_goes_while_the_second_factor_is_asked(on_reactor: OnReactor, how: str) -> None:
     """The login was right and is answered so; then the client is told that the directory is gone."""
 
     async def scenario() -> None:
@@ -230,7 +237,11 @@ def test_a_directory_that_goes_while_the_second_factor_is_asked(on_reactor: OnRe
             await client.send(search(2))
             await peer.send(bind_response(1))
             await eventually(lambda: world.second_factor.waiting, "the second factor")
-            await peer.close()
+            if how == "closes":
+                await peer.close()
+            else:
+                await peer.send(notice() if how == "says so" else b"garbage")
+                assert await peer.rest() == b""
             world.second_factor.release(ALLOWED)
             assert [(each.message_id, each.result_code) for each in await client.receive_end()] == [
                 (1, 0),
@@ -375,7 +386,7 @@ def test_an_audit_log_that_throws_never_hangs_a_login(on_reactor: OnReactor, acc
 
 def test_an_answer_before_the_push_is_answered(on_reactor: OnReactor) -> None:
     async def scenario() -> None:
-        async with World(pushes=PushSettings(answer_before=0.2)) as world:
+        async with World(pushes=PushSettings(answer_before=0.8)) as world:
             world.second_factor.answer = None
             client = await world.client()
             peer = await world.begin_bind(client)

@@ -92,6 +92,64 @@ def _stopped(port: Any) -> Any:
     return future
 
 
+class Watched:
+    """A socket as the reactor sees it."""
+
+    def __init__(self, end: socket.socket) -> None:
+        self.end = end
+        self.fileno = end.fileno
+        self.heard: list[str] = []
+
+    def logPrefix(self) -> str:  # noqa: N802 - Twisted's name
+        return "watched"
+
+    def doRead(self) -> None:  # noqa: N802 - Twisted's name
+        self.end.recv(1)
+
+    def doWrite(self) -> None:  # noqa: N802 - Twisted's name
+        self.heard.append("may be written to")
+
+    def connectionLost(self, reason: Failure) -> None:
+        self.heard.append("lost")
+
+
+def test_news_of_a_closed_connection_are_not_told_to_its_successor(
+    on_reactor: OnReactor, reactor: Any
+) -> None:
+    """Two have news; hearing of the first closes the second, and a new one gets the number of that."""
+
+    async def scenario() -> list[str]:
+        ours, theirs = socket.socketpair()
+        old, its_peer = socket.socketpair()
+        first, second = Watched(ours), Watched(old)
+        successor: list[Watched] = []
+
+        def replace_the_second() -> None:
+            reactor.removeReader(first)
+            reactor.removeWriter(second)
+            number = old.fileno()
+            old.close()
+            new, peer = socket.socketpair()
+            assert new.fileno() == number
+            successor.append(Watched(new))
+            reactor.addWriter(successor[0])
+            peers.append(peer)
+
+        peers = [theirs]
+        first.doRead = replace_the_second  # type: ignore[method-assign]  # so that it hears of both
+        reactor.addReader(first)
+        reactor.addWriter(second)
+        theirs.send(b"x")
+        its_peer.close()
+        reactor.doPoll(0)
+        reactor.removeWriter(successor[0])
+        for end in (ours, successor[0].end, *peers):
+            end.close()
+        return successor[0].heard
+
+    assert on_reactor(scenario()) == []
+
+
 def test_it_is_what_the_rest_of_twisted_expects(reactor: Any) -> None:
     for interface in (IReactorCore, IReactorTCP, IReactorTime):
         assert interface.providedBy(reactor)

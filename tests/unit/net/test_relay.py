@@ -11,6 +11,7 @@ import pytest
 from tests.support.certificates import Authority
 from tests.support.ldap_bytes import abandon, bind, compare, extended, root_dse, search, unbind
 from tests.support.reactor import OnReactor, eventually
+from tests.unit.net.random_sessions import run_sessions
 from tests.unit.net.scripted_directory import (
     bind_response,
     entry,
@@ -196,7 +197,7 @@ def test_a_slow_client_whose_bind_is_answered(on_reactor: OnReactor, connection:
     """The directory's BindResponse is not late because the client is slow to read what came before."""
 
     async def scenario() -> None:
-        async with World({"response_timeout": 0.3}) as world:
+        async with World({"response_timeout": 1.0}) as world:
             client = await world.client()
             peer = await world.bound(client) if connection == "there" else None
             await eventually(lambda: world.listener._sessions, "the session")
@@ -356,8 +357,12 @@ def test_too_much_waits_for_a_connection(on_reactor: OnReactor, authority: Autho
 @pytest.mark.parametrize("how", ["close", "reset", "half_close", "unbind"])
 @pytest.mark.parametrize("state", ["connecting", "idle", "relaying", "half", "leftover", "slow"])
 def test_a_client_that_leaves_takes_its_directory_connection_along(
-    on_reactor: OnReactor, authority: Authority, state: str, how: str
+    on_reactor: OnReactor, authority: Authority, state: str, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(
+        "ldapproxy.net.server._LINGER", 0.1
+    )  # for the slow one, which unbinds and reads no more
+
     async def scenario() -> None:
         upstream: dict[str, Any] = {}
         if state == "connecting":
@@ -391,7 +396,7 @@ def test_a_client_that_leaves_takes_its_directory_connection_along(
                 case "unbind":
                     await client.send(unbind(9))
             assert await peer.rest() == b""
-            await eventually(lambda: not world.listener._sessions, "the session to end", 7.0)
+            await eventually(lambda: not world.listener._sessions, "the session to end")
             assert (world.recorder.sessions, world.recorder.pending) == (0, 0)
             assert len(world.binds) == 0
 
@@ -407,3 +412,12 @@ def test_other_extended_operations_are_not_relayed(on_reactor: OnReactor) -> Non
             assert (await peer.receive()).message_id == 3
 
     on_reactor(scenario())
+
+
+# Everything at once.
+
+
+@pytest.mark.parametrize("pooled", [False, True])
+@pytest.mark.parametrize("seed", range(5))
+def test_any_interleaving(on_reactor: OnReactor, seed: int, pooled: bool) -> None:
+    on_reactor(run_sessions(seed, clients=6, pooled=pooled))

@@ -181,20 +181,16 @@ def test_start_tls_behind_a_pending_bind(on_reactor: OnReactor, authority: Autho
 # Time-outs.
 
 
-@pytest.mark.parametrize("start", ["nothing", "a part", "bytes that trickle", "hello"])
-def test_a_client_that_never_completes_a_message(
-    on_reactor: OnReactor, authority: Authority, start: str
-) -> None:
+@pytest.mark.parametrize("start", ["nothing", "a part", "bytes that trickle"])
+def test_a_client_that_never_completes_a_message(on_reactor: OnReactor, start: str) -> None:
     async def scenario() -> None:
         async with World(handshake_timeout=0.2) as world:
             client = await world.client()
             if start == "a part":
-                await client.send(bind(1)[:-1])
+                await client.send_bytewise(bind(1)[:1])
             elif start == "bytes that trickle":
                 await client.send_bytewise(bind(1)[:20])
-            ended = asyncio.create_task(client.rest())
-            await eventually(ended.done, "the end", 2.0)
-            assert await ended == b""
+            assert await client.rest() == b""
             assert world.recorder.limits == {"handshake_timeout": 1}
 
     on_reactor(scenario())
@@ -205,7 +201,7 @@ def test_a_client_that_never_shakes_hands(on_reactor: OnReactor, authority: Auth
     async def scenario() -> None:
         async with World(handshake_timeout=0.2, ldaps=True, tls=server_tls(authority.server())) as world:
             client = Wire(*await asyncio.open_connection("127.0.0.1", world.port))
-            await client.send(says)
+            await client.send_bytewise(says)
             await client.rest()
             await client.close()
             await eventually(lambda: not world.recorder.sessions, "the session to end")
@@ -218,8 +214,10 @@ def test_a_client_that_never_shakes_hands_behind_start_tls(
     on_reactor: OnReactor, authority: Authority
 ) -> None:
     async def scenario() -> None:
-        async with World(handshake_timeout=0.2, tls=server_tls(authority.server())) as world:
+        async with World(tls=server_tls(authority.server())) as world:
             client = await world.client()
+            await eventually(lambda: world.recorder.sessions, "the session")
+            world.change(handshake_timeout=0.2)
             await client.send(start_tls(1))
             assert shown(await client.receive()) == (1, 0x78, 0)
             assert await client.rest() == b""
@@ -230,9 +228,9 @@ def test_a_client_that_never_shakes_hands_behind_start_tls(
 
 def test_after_start_tls_silence_is_idleness(on_reactor: OnReactor, authority: Authority) -> None:
     async def scenario() -> None:
-        async with World(handshake_timeout=0.2, tls=server_tls(authority.server())) as world:
+        async with World(handshake_timeout=1.0, tls=server_tls(authority.server())) as world:
             client = await secured(world, authority)
-            await client.silence(0.3)
+            await client.silence(1.1)
             await client.send(search(2))
             assert shown(await client.receive()) == (2, 0x65, 50)
 
@@ -294,7 +292,7 @@ def test_a_client_that_does_not_take_its_notice(
             peer.writer.write(entry(2, 20_000_000))
             await eventually(lambda: world.session._relay.client_is_slow, "the client to be found slow")
             await client.send(b"garbage")
-            await eventually(lambda: not world.recorder.sessions, "the session to end", 2.0)
+            await eventually(lambda: not world.recorder.sessions, "the session to end", 4.0)
             await peer.rest()
 
     on_reactor(scenario())

@@ -130,17 +130,17 @@ def test_a_server_that_hangs_in_the_handshake(on_reactor: OnReactor, authority: 
     async def scenario() -> None:
         async with ScriptedDirectory() as mute, ScriptedDirectory(authority.server()) as good:
             settings = upstream_settings(
-                mute.port, good.port, ldaps=True, ca_file=authority.ca_file, connect_timeout=0.3
+                mute.port, good.port, ldaps=True, ca_file=authority.ca_file, connect_timeout=0.8
             )
             directory = Directory(settings, REACTOR, Recorder())
             loop = asyncio.get_running_loop()
             began = loop.time()
             connection = await directory.connect()
             assert connection.server.endswith(str(good.port))
-            assert 0.25 < loop.time() - began < 1.5
+            assert loop.time() - began > 0.7
             began = loop.time()
             again = await directory.connect()
-            assert loop.time() - began < 0.25, "the time-out is not paid by each login"
+            assert loop.time() - began < 0.7, "the time-out is not paid by each login"
             connection.abort("the end")
             again.abort("the end")
 
@@ -248,7 +248,7 @@ async def log_in(directory: Directory) -> str:
     """Asks a question on a connection of its own; returns whom, or what went wrong."""
     connection = await directory.take()
     try:
-        await connection.ask(bind(1), 1, Tag.BIND_RESPONSE, 0.1)
+        await connection.ask(bind(1), 1, Tag.BIND_RESPONSE, 0.6)
     except DirectoryLost as error:
         return str(error)
     finally:
@@ -288,7 +288,7 @@ def test_a_server_that_accepts_and_never_answers(on_reactor: OnReactor, how: str
     """A stopped process, or a balancer without a server behind it. One login fails, the next ones do not."""
 
     async def scenario() -> None:
-        async with scene(connect_timeout=0.2) as here:
+        async with scene(connect_timeout=0.6) as here:
             second = f"ldap://127.0.0.1:{here.second.port}"
             if how == "closes":
                 here.first.greeting = lambda peer: peer.writer.close()
@@ -374,7 +374,7 @@ def test_probe_looks_at_every_server(on_reactor: OnReactor) -> None:
 
 def test_a_probe_wants_an_answer(on_reactor: OnReactor) -> None:
     async def scenario() -> None:
-        async with scene(connect_timeout=0.1) as here, alive(here.second):
+        async with scene(connect_timeout=0.6) as here, alive(here.second):
             await here.directory.probe()
             assert list(here.directory.servers_up.values()) == [False, True]
 

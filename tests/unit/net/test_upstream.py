@@ -245,8 +245,10 @@ async def start_tls(
     ca_file: Path, answers: bytes, certificate: ServerCertificate | None = None, behind: bytes = b""
 ) -> str:
     """Connects with StartTLS; returns why it could not, or nothing."""
+    # Without a certificate nothing is to come any more.
+    timeout = 0.5 if certificate is None else 5.0
     async with ScriptedDirectory() as server:
-        settings = upstream_settings(server.port, start_tls=True, ca_file=ca_file, connect_timeout=0.4)
+        settings = upstream_settings(server.port, start_tls=True, ca_file=ca_file, connect_timeout=timeout)
         directory = Directory(settings, REACTOR, Recorder())
         connecting = asyncio.create_task(directory.connect())
         peer = await server.accept()

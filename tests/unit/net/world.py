@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -64,6 +65,11 @@ class World:
         self.lookup = ScriptedLookup()
         self.recorder = Recorder()
         self._clients: list[Wire] = []
+
+    def use(self, second_factor: ScriptedSecondFactor, lookup: ScriptedLookup) -> None:
+        """Replaces the neighbours, while nobody is logging in."""
+        self.second_factor = self.pushes._second_factor = second_factor
+        self.lookup = self.binds._lookup = lookup
 
     async def __aenter__(self) -> Self:
         self.directory = ScriptedDirectory(self._certificate)
@@ -133,6 +139,14 @@ class World:
         client = Wire(reader, writer)
         self._clients.append(client)
         return client
+
+    def change(self, **changes: Any) -> None:
+        """Changes the listener's limits or its policy for what begins from now on."""
+        changed = self.listener.settings
+        limits = {name: changes.pop(name) for name in list(changes) if hasattr(changed.limits, name)}
+        policy = replace(changed.policy, **changes)
+        self.listener.settings = replace(changed, policy=policy, limits=replace(changed.limits, **limits))
+        self.binds.policy = policy
 
     @property
     def session(self) -> ClientConnection:
