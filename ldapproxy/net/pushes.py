@@ -180,6 +180,8 @@ class Pushes:
         result = task.result()
         if result.outcome is not SecondFactorOutcome.ALLOWED or result.factor not in _BOTHERING:
             return
+        # Once and for all: the end of the transaction and the last one who leaves may both come here.
+        transaction.is_answered = True
         self._approved[transaction.key] = (self._clock() + self._settings.late_approval, result)
         self._approved.move_to_end(transaction.key)
         while len(self._approved) > self._capacity:

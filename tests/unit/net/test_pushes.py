@@ -448,3 +448,28 @@ def test_an_exception_reaches_all_who_wait_and_leaves_nothing() -> None:
         assert len(scene.pushes) == 0
 
     run(scenario())
+
+
+def test_an_approval_that_comes_just_when_the_client_leaves_is_good_once() -> None:
+    """All in one turn of the loop: the client leaves, comes back, and Duo's answer is there."""
+
+    async def scenario() -> None:
+        scene = Scene(late_approval=60.0)
+        first = scene.bind()
+        await scene.settle()
+        back: list[asyncio.Task[SecondFactorResult]] = []
+        loop = asyncio.get_running_loop()
+        loop.call_soon(first.cancel)
+        loop.call_soon(lambda: back.append(scene.bind()))
+        scene.duo.answers[0].set_result(ALLOWED)
+        await scene.settle()
+        assert first.cancelled()
+        assert (await back[0]).joined is Joined.LATE_APPROVAL
+        third = scene.bind()
+        await scene.settle()
+        assert len(scene.duo.asked) == 2, "the approval is used up"
+        await scene.leave(third)
+        scene.duo.answers[1].set_result(DENIED)
+        await scene.settle()
+
+    run(scenario())
