@@ -105,12 +105,15 @@ class DirectoryConnection(Protocol):
             self.abort("the directory sent something that nobody had asked for")
         if not self.is_open or self._answer is not None or self._sink is not None:
             raise DirectoryLost(self._why_lost)
-        self._answer = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Frame] = loop.create_future()
+        self._answer = answer
         self._awaited = (message_id, tag)
+        # A timer of its own costs a tenth of asyncio.timeout, and every bind passes here.
+        timer = loop.call_later(timeout, _time_out, answer)
         self.transport.write(raw)
         try:
-            async with asyncio.timeout(timeout):
-                frame = await self._answer
+            frame = await answer
         except TimeoutError:
             self.abort(f"no answer within {timeout:.3g} s")
             self._tell_unanswered()
@@ -125,6 +128,7 @@ class DirectoryConnection(Protocol):
             self.abort("the question was given up")
             raise
         finally:
+            timer.cancel()
             self._answer = self._entries = None
         self._has_answered = True
         return frame
@@ -306,3 +310,8 @@ class DirectoryConnection(Protocol):
         sink, self._sink = self._sink, None
         if sink is not None:
             sink.directory_lost()
+
+
+def _time_out(answer: asyncio.Future[Frame]) -> None:
+    if not answer.done():
+        answer.set_exception(TimeoutError())

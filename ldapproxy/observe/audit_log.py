@@ -90,7 +90,9 @@ class AuditLog:
 def _line(when: str, record: AuditRecord | PortalRecord) -> bytes:
     """The line, without its end, short enough for a pipe to take it in one piece."""
     fields = {"timestamp": when, **record.as_fields()}
-    line = json.dumps(_cut(fields, _LONGEST_FIELD)).encode()
+    line = json.dumps(fields).encode()
+    if len(line) > _LONGEST_FIELD:  # else no field can be longer
+        line = json.dumps(_cut(fields, _LONGEST_FIELD)).encode()
     if len(line) + 2 > LONGEST_LINE:
         line = json.dumps(_cut(fields, _SHORT_FIELD)).encode()
     return line

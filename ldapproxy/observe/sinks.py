@@ -87,7 +87,7 @@ class FileSink:
     def _identity_on_disk(self) -> tuple[int, int] | None:
         """What is at the path now. One stat() a line costs about a microsecond."""
         try:
-            found = self._path.stat()
+            found = os.stat(self._path)  # noqa: PTH116 - in half the time of Path.stat
         except OSError:
             return None
         return found.st_dev, found.st_ino
@@ -98,7 +98,10 @@ class FileSink:
         self._descriptor = os.open(self._path, flags, _FILE_MODE)
         found = os.fstat(self._descriptor)
         self._identity = found.st_dev, found.st_ino
-        self._lines = _Lines(torn=stat.S_ISREG(found.st_mode) and not _ends_with_line_end(self._path))
+        is_regular = stat.S_ISREG(found.st_mode)
+        self._lines = _Lines(
+            torn=is_regular and not _ends_with_line_end(self._path), has_reader=not is_regular
+        )
 
 
 class SyslogSink:
@@ -147,16 +150,18 @@ class _Lines:
 
     Args:
         torn: True when what is there already does not end with a line end.
+        has_reader: False for a regular file, which never makes us wait for whoever reads it.
     """
 
-    def __init__(self, torn: bool = False) -> None:
+    def __init__(self, torn: bool = False, has_reader: bool = True) -> None:
         self._torn = torn
+        self._has_reader = has_reader
 
     def write(self, descriptor: int, line: bytes) -> None:
         whole = (b"\n" if self._torn else b"") + line + b"\n"
         # Whoever reads our standard output may sleep. A pipe that polls writable takes at least PIPE_BUF
         # bytes.
-        if not _is_writable(descriptor):
+        if self._has_reader and not _is_writable(descriptor):
             raise BlockingIOError("whoever reads it does not keep up")
         written = os.write(descriptor, whole)
         # What follows a torn line starts on a line of its own.

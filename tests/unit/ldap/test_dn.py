@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ldapproxy.ldap import ber
-from ldapproxy.ldap.dn import MAX_NAME_OCTETS, MAX_RDNS, DistinguishedName
+from ldapproxy.ldap.dn import MAX_NAME_OCTETS, MAX_RDNS, DistinguishedName, _kept
 from ldapproxy.ldap.errors import InvalidName
 
 _parse = DistinguishedName.parse
@@ -328,6 +328,19 @@ class TestBounds:
         for text in (longest + "a", longest[:-1] + "\u00e9", "x" * 10_000_000):
             with pytest.raises(InvalidName, match="longer than 8192 octets"):
                 _parse(text)
+
+    def test_what_is_kept_of_names_that_were_read(self) -> None:
+        for number in range(3000):
+            _parse(f"cn={number}")
+            _parse(f"cn={number}" + "x" * 1000)
+        assert _kept.cache_info().currsize <= 1024
+        assert _parse("cn=2999") is _parse("cn=2999")
+        assert _parse("cn=2999" + "x" * 1000) is not _parse("cn=2999" + "x" * 1000)
+
+    def test_a_text_that_is_no_name_is_none_the_second_time_too(self) -> None:
+        for _ in range(2):
+            with pytest.raises(InvalidName):
+                _parse("cn=a;cn=b")
 
     def test_the_deepest_name(self) -> None:
         deepest = ",".join(["cn=a"] * MAX_RDNS)

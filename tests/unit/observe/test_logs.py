@@ -9,6 +9,8 @@ import sys
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ldapproxy.observe.logs import timestamp
 
@@ -52,6 +54,14 @@ def test_a_line_has_time_level_logger_message_and_fields_in_this_order() -> None
 def test_timestamps_are_rfc_3339_in_utc_with_milliseconds() -> None:
     assert timestamp(1_800_000_000.5) == "2027-01-15T08:00:00.500Z"
     assert timestamp(1_800_000_000) == "2027-01-15T08:00:00.000Z"
+    assert timestamp(1_800_000_000.9999) == "2027-01-15T08:00:00.999Z"
+    assert timestamp(1_800_000_001.0009) == "2027-01-15T08:00:01.000Z"
+
+
+@given(st.floats(0, 4_000_000_000))
+def test_timestamps_are_never_off_by_a_millisecond(seconds: float) -> None:
+    told = datetime.fromisoformat(timestamp(seconds)).timestamp()
+    assert -0.000001 <= seconds - told < 0.001001
 
 
 def test_an_exception_is_one_line() -> None:
