@@ -13,6 +13,7 @@ from typing import Any, assert_never
 
 from ldapproxy.auth import credentials, fail_mode, preconditions
 from ldapproxy.auth.effects import (
+    AskIdentifierOf,
     AskSecurityIdentifier,
     AskWhoIsBound,
     Effect,
@@ -104,6 +105,8 @@ def bind_flow(bind: SimpleBind, policy: ListenerPolicy, client: Address) -> Bind
         # Never split: a service account's password may look like anything.
         primary = yield from VerifyPrimary(None, found_name)
         concluded = _unless_accepted(primary)
+        if concluded is None and found_name is None and policy.confirms_names and name is not None:
+            concluded = yield from _unless_confirmed(name)
         if concluded is not None:
             return replace(concluded, dn=name)
         return Conclusion(Verdict.ACCEPTED, exempt, _response(primary), dn=name)
@@ -176,6 +179,21 @@ def _identify(name: str) -> Generator[Effect[Any], Any, DistinguishedName | Conc
     # A SID that is nobody's is somebody whom the service account does not see; a name that is nobody's may
     # be anything.
     return _unknown() if identifier is None and isinstance(found, EntryNotFound) else _not_found(found)
+
+
+def _unless_confirmed(name: DistinguishedName) -> Generator[Effect[Any], Any, Conclusion | None]:
+    """The rejection of somebody else than the DN names, or None when it is the one.
+
+    A directory that knows no SIDs is none that reads a DN in any other way.
+    """
+    bound = yield from AskSecurityIdentifier()
+    if bound is None:
+        return None
+    named = yield from AskIdentifierOf(name)
+    for answer in (bound, named):
+        if isinstance(answer, LookupUnavailable):
+            return _not_found(answer)
+    return None if bound == named else _unknown()
 
 
 def _entry_known(

@@ -72,6 +72,16 @@ class AskSecurityIdentifier(Effect[SecurityIdentifier | LookupUnavailable | None
 
 
 @dataclass(frozen=True, slots=True)
+class AskIdentifierOf(Effect[SecurityIdentifier | LookupUnavailable | None]):
+    """Ask Active Directory, on the session's own connection, for the SID of an entry.
+
+    The answer is None when there is no such entry, or it may not be read.
+    """
+
+    entry: DistinguishedName
+
+
+@dataclass(frozen=True, slots=True)
 class FindEntry(Effect[FindOutcome]):
     """Find, with the service account, the one entry that `by` stands for."""
 

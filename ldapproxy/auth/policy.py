@@ -68,6 +68,8 @@ class ListenerPolicy:
         nobody: the name of no entry, below the directory's `base_dn`. A bare account name that is nobody's is
             sent on under it, so that the answer is the directory's own to a login that does not exist. None
             when bare account names are not looked up.
+        confirms_names: True with Active Directory, which takes a DN that is no entry's for another name,
+            perhaps somebody's displayName (MS-ADTS section 5.1.1.1.1): who is exempt by a DN has to be it.
     """
 
     listener: str
@@ -85,6 +87,7 @@ class ListenerPolicy:
     shared: frozenset[DistinguishedName] = frozenset()
     rewrites: tuple[Rewrite, ...] = ()
     nobody: DistinguishedName | None = None
+    confirms_names: bool = False
 
     @property
     def groups(self) -> frozenset[DistinguishedName]:

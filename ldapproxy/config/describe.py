@@ -9,6 +9,7 @@ from __future__ import annotations
 from ldapproxy.auth.sign_in import BY_TAP
 from ldapproxy.config.configuration import Configuration, DirectorySettings, Portal
 from ldapproxy.config.describe_listener import describe_listener
+from ldapproxy.config.directories import is_active_directory
 from ldapproxy.config.paragraphs import Paragraph, render
 from ldapproxy.config.values import show_duration
 from ldapproxy.directory.settings import LookupSettings
@@ -86,10 +87,12 @@ def _names(lookup: LookupSettings) -> list[str]:
             f"{lookup.username_search}{condition}; one of nobody, or of several, is answered like a wrong "
             "password."
         )
+    exempt = "The directory is taken for Active Directory: who is exempt by a DN has to be that account."
     return [
         account_names,
         "Whose any other name than a DN is, the directory is asked once it has accepted the password. Where "
         f"it does not say, all that {lookup.upn_attribute} and account names make of it must be one entry.",
+        *([exempt] if is_active_directory(lookup) else []),
     ]
 
 

@@ -13,8 +13,11 @@ from ldapproxy.config.files import Surroundings
 from ldapproxy.config.secret_sources import secret
 from ldapproxy.config.sections import Section
 from ldapproxy.directory.settings import LookupServer, LookupSettings
+from ldapproxy.ldap.attributes import canonical_attribute
 from ldapproxy.net.settings import UpstreamServer, UpstreamSettings
 from ldapproxy.secret import Secret
+
+_OF_ACTIVE_DIRECTORY = frozenset({"samaccountname", "userprincipalname"})
 
 _server_url = addresses.url({"ldap": 389, "ldaps": 636}, example="ldaps://dc1.example.com")
 
@@ -88,6 +91,13 @@ def read_directory(name: str, section: Section, surroundings: Surroundings) -> D
             upn_attribute=upn_attribute,
             username_search=username_search,
         ),
+    )
+
+
+def is_active_directory(lookup: LookupSettings) -> bool:
+    """Whether the settings are those of Active Directory, which has attributes of its own for names."""
+    return canonical_attribute(lookup.username_attribute) in _OF_ACTIVE_DIRECTORY or any(
+        f"({attribute}=" in (lookup.username_search or "").lower() for attribute in _OF_ACTIVE_DIRECTORY
     )
 
 

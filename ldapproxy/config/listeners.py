@@ -54,12 +54,14 @@ class Neighbours:
     Attributes:
         directories: the names under `directories:`, with the base_dn of those that are right.
         duo: the names under `duo:`.
+        active_directories: the directories that are taken for Active Directory.
         nobodies: of the directories that look up bare account names, a name of no entry.
     """
 
     directories: Mapping[str, DistinguishedName | None]
     duo: frozenset[str]
     nobodies: Mapping[str, DistinguishedName]
+    active_directories: frozenset[str]
 
 
 def read_listener(
@@ -132,6 +134,7 @@ def read_listener(
             shared=shared,
             rewrites=rewrites,
             nobody=neighbours.nobodies.get(directory),
+            confirms_names=directory in neighbours.active_directories,
         ),
         limits=limits,
         networks=networks,

@@ -13,7 +13,7 @@ from ldapproxy.auth.outcomes import FailMode
 from ldapproxy.config import document, files, names
 from ldapproxy.config.addresses import Endpoint, overlap
 from ldapproxy.config.configuration import Configuration
-from ldapproxy.config.directories import read_directory
+from ldapproxy.config.directories import is_active_directory, read_directory
 from ldapproxy.config.duo import read_duo
 from ldapproxy.config.files import Surroundings
 from ldapproxy.config.listeners import Neighbours, read_listener
@@ -62,6 +62,9 @@ def load(path: Path, environment: Mapping[str, str]) -> Configuration:
             for name, found in directories.items()
             if found and found.lookup.username_search
         },
+        active_directories=frozenset(
+            name for name, found in directories.items() if found and is_active_directory(found.lookup)
+        ),
     )
     listeners = {
         name: read_listener(name, section, neighbours, surroundings)

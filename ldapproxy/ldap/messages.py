@@ -54,6 +54,7 @@ from ldapproxy.ldap.search import (
     SearchRequest,
     decode_entry_values,
     decode_search_request,
+    encode_entry_search,
     encode_root_dse_search,
 )
 
@@ -96,6 +97,7 @@ __all__ = [
     "decode_unbind_request",
     "decode_values_return_filter",
     "encode_bind_request",
+    "encode_entry_search",
     "encode_extended_request",
     "encode_result",
     "encode_root_dse_search",

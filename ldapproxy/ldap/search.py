@@ -1,7 +1,7 @@
 """The SearchRequest and the SearchResultEntry (RFC 4511 sections 4.5.1 and 4.5.2).
 
 Owns the decoding of requests, down to what a decision needs: base, scope, and what the filter asserts on; the
-one search that the proxy writes itself; and the reading of its answer. It must not know which searches are
+searches that the proxy writes itself; and the reading of their answers. It must not know which searches are
 allowed.
 """
 
@@ -83,9 +83,20 @@ def encode_root_dse_search(message_id: int, attribute: str) -> bytes:
         message_id: its messageID.
         attribute: the attribute's name.
     """
+    return encode_entry_search(message_id, b"", attribute)
+
+
+def encode_entry_search(message_id: int, base: bytes, attribute: str) -> bytes:
+    """A search for one attribute of one entry.
+
+    Args:
+        message_id: its messageID.
+        base: the entry's name.
+        attribute: the attribute's name.
+    """
     request = ber.element(
         Tag.SEARCH_REQUEST,
-        ber.octet_string(b""),
+        ber.octet_string(base),
         ber.integer(BASE_OBJECT, ber.ENUMERATED),
         ber.integer(0, ber.ENUMERATED),  # neverDerefAliases
         ber.integer(0),  # no sizeLimit: there is one entry

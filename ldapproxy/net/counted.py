@@ -76,3 +76,7 @@ class CountedPrimary:
     async def security_identifier(self) -> SecurityIdentifier | LookupUnavailable | None:
         """Asks."""
         return await self._primary.security_identifier()
+
+    async def identifier_of(self, entry: DistinguishedName) -> SecurityIdentifier | LookupUnavailable | None:
+        """Asks."""
+        return await self._primary.identifier_of(entry)

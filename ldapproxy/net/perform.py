@@ -16,6 +16,7 @@ from typing import Any
 from ldapproxy.auth.audit import Durations
 from ldapproxy.auth.bind_flow import BindFlow, Conclusion
 from ldapproxy.auth.effects import (
+    AskIdentifierOf,
     AskSecurityIdentifier,
     AskWhoIsBound,
     Effect,
@@ -143,6 +144,8 @@ async def _answer(effect: Effect[Any], ports: BindPorts, stopwatch: _Stopwatch, 
             stage, late, ask = "lookup", _NO_LOOKUP, ports.primary.who_is_bound
         case AskSecurityIdentifier():
             stage, late, ask = "lookup", _NO_LOOKUP, ports.primary.security_identifier
+        case AskIdentifierOf(entry):
+            stage, late, ask = "lookup", _NO_LOOKUP, partial(ports.primary.identifier_of, entry)
         case FindEntry():
             stage, late, ask = "lookup", _NO_LOOKUP, partial(ports.lookup.find, effect)
         case LookUpEntry():

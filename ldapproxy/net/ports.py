@@ -34,6 +34,9 @@ class PrimaryQuestions(Protocol):
     async def security_identifier(self) -> SecurityIdentifier | LookupUnavailable | None:
         """Whose the password was, in Active Directory; None when the directory is another one."""
 
+    async def identifier_of(self, entry: DistinguishedName) -> SecurityIdentifier | LookupUnavailable | None:
+        """The SID of an entry; None when there is none to be read."""
+
 
 class EntryLookup(Protocol):
     """Reads entries of one directory (`directory.lookup.Lookup`)."""

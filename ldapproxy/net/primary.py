@@ -25,8 +25,8 @@ from ldapproxy.ldap.messages import (
     decode_entry_values,
     decode_result,
     encode_bind_request,
+    encode_entry_search,
     encode_extended_request,
-    encode_root_dse_search,
 )
 from ldapproxy.ldap.result_codes import ResultCode
 from ldapproxy.net.servers import DirectoryUnavailable
@@ -34,6 +34,7 @@ from ldapproxy.net.upstream import DirectoryConnection, DirectoryLost
 from ldapproxy.secret import Secret
 
 _TOKEN_GROUPS = "tokenGroups"  # noqa: S105 - the name of an attribute
+_OBJECT_SID = "objectSid"
 
 
 class BindConnection(Protocol):
@@ -118,16 +119,25 @@ class Primary:
         The root DSE's tokenGroups are the SIDs of the security context (MS-ADTS section 3.1.1.3.2), the
         user's own before those of its groups. None when there are none, as in other directories.
         """
+        return await self._first_value(b"", _TOKEN_GROUPS)
+
+    async def identifier_of(self, entry: DistinguishedName) -> SecurityIdentifier | LookupUnavailable | None:
+        """Asks Active Directory for the SID of an entry, with the rights of who is bound."""
+        return await self._first_value(entry.text.encode(), _OBJECT_SID)
+
+    async def _first_value(
+        self, base: bytes, attribute: str
+    ) -> SecurityIdentifier | LookupUnavailable | None:
         number = self._own_message_id
-        question = encode_root_dse_search(number, _TOKEN_GROUPS)
+        question = encode_entry_search(number, base, attribute)
         try:
             connection = await self._connection.begin_bind()
             *entries, done = await connection.search(question, number, self._response_timeout)
             if decode_result(done).result_code != ResultCode.SUCCESS:
                 return None
-            identifiers = [value for entry in entries for value in decode_entry_values(entry, _TOKEN_GROUPS)]
+            identifiers = [value for entry in entries for value in decode_entry_values(entry, attribute)]
         except (DirectoryUnavailable, DirectoryLost, DecodeError) as error:
-            return LookupUnavailable(f"no answer to the search for {_TOKEN_GROUPS}: {error}")
+            return LookupUnavailable(f"no answer to the search for {attribute}: {error}")
         return SecurityIdentifier(identifiers[0]) if identifiers else None
 
     @property

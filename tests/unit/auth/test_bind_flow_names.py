@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ldapproxy.auth.effects import (
+    AskIdentifierOf,
     AskSecurityIdentifier,
     AskWhoIsBound,
     FindEntry,
@@ -114,6 +115,49 @@ def test_an_exempt_account_is_exempt_however_its_name_is_spelled() -> None:
     assert (conclusion.dn, conclusion.primary_response) == (ALICE, ACCEPTED.response)
     _, conclusion = transcript(bind("secret", "EXAMPLE\\alice"), exempt, ACCEPTED, None, SID, ALICE)
     assert conclusion.reason is Reason.EXEMPT_DN
+
+
+# Exempt names that Active Directory may have read in another way
+
+
+@pytest.mark.parametrize(("bound", "named"), [(None, ()), (SID, (SID,))])
+def test_an_exempt_dn_is_confirmed_by_active_directory(
+    bound: SecurityIdentifier | None, named: tuple[SecurityIdentifier, ...]
+) -> None:
+    exempt = policy(exempt=(ExemptSubtree(PEOPLE),), confirms_names=True)
+    effects, conclusion = transcript(bind("secret", ALICE.text), exempt, ACCEPTED, bound, *named)
+    assert effects[1:] == [AskSecurityIdentifier(), *(AskIdentifierOf(ALICE) for _ in named)]
+    assert (conclusion.verdict, conclusion.reason) == (Verdict.ACCEPTED, Reason.EXEMPT_SUBTREE)
+
+
+@pytest.mark.parametrize(
+    ("answers", "reason"),
+    [
+        ((SID, SecurityIdentifier(b"\x01\x06")), Reason.IDENTITY_UNKNOWN),
+        ((SID, None), Reason.IDENTITY_UNKNOWN),
+        ((SID, LOST), Reason.LOOKUP_UNAVAILABLE),
+    ],
+)
+def test_a_dn_that_was_read_as_somebody_elses_name_is_not_exempt(
+    answers: tuple[object, ...], reason: Reason
+) -> None:
+    exempt = policy(exempt=(ExemptSubtree(PEOPLE),), confirms_names=True, fail_mode=FailMode.OPEN)
+    _, conclusion = transcript(bind("secret", ALICE.text), exempt, ACCEPTED, *answers)
+    assert (conclusion.verdict, conclusion.reason) == (Verdict.REJECTED, reason)
+    assert conclusion.dn == ALICE
+
+
+def test_a_lost_connection_confirms_nothing() -> None:
+    exempt = policy(exempt=(ExemptDn(ALICE),), confirms_names=True)
+    _, conclusion = transcript(bind("secret", ALICE.text), exempt, ACCEPTED, LOST, SID)
+    assert (conclusion.verdict, conclusion.reason) == (Verdict.REJECTED, Reason.LOOKUP_UNAVAILABLE)
+
+
+def test_a_found_name_needs_no_confirmation() -> None:
+    exempt = policy(exempt=(ExemptDn(ALICE),), confirms_names=True, nobody=NOBODY)
+    effects, conclusion = transcript(bind("secret", "alice"), exempt, ALICE, ACCEPTED)
+    assert len(effects) == 2
+    assert conclusion.verdict is Verdict.ACCEPTED
 
 
 # Bare account names, found before the primary

@@ -158,7 +158,8 @@ def test_each_flaw_alone_keeps_the_portal_shut(change: dict[str, Any]) -> None:
 
 def test_every_field_of_the_policy_was_thought_of() -> None:
     """Whoever adds a field decides here what it means for the portal."""
-    kept = {"listener", "bind_timeout", "username", "rewrites", "nobody", "require_group", "shared"}
+    names = {"username", "rewrites", "nobody", "confirms_names"}
+    kept = names | {"listener", "bind_timeout", "require_group", "shared"}
     changed = {
         "fail_mode",
         "factors",

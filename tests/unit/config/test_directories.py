@@ -175,3 +175,27 @@ def test_listeners_know_whether_their_directory_looks_up_account_names(sample: S
     (listener,) = sample.load().listeners
     assert listener.policy.nobody is not None
     assert listener.policy.nobody.is_within(DistinguishedName.parse("dc=example,dc=com"))
+
+
+@pytest.mark.parametrize(
+    ("keys", "is_one"),
+    [
+        ({}, False),
+        ({"username_attribute": "mail"}, False),
+        ({"username_search": "(uid={name})"}, False),
+        ({"username_attribute": "sAMAccountName"}, True),
+        ({"username_attribute": "SAMACCOUNTNAME"}, True),
+        ({"username_attribute": "1.2.840.113556.1.4.221"}, True),
+        ({"username_attribute": "userPrincipalName"}, True),
+        (
+            {"username_attribute": "mail", "username_search": "(&(a=b)(sAMAccountName={name}))"},
+            True,
+        ),
+    ],
+)
+def test_listeners_know_whether_their_directory_is_active_directory(
+    sample: Sample, keys: dict[str, Any], is_one: bool
+) -> None:
+    sample.directory.update(keys)
+    (listener,) = sample.load().listeners
+    assert listener.policy.confirms_names is is_one

@@ -11,6 +11,7 @@ from ldapproxy.ldap.search import (
     SearchRequest,
     decode_entry_values,
     decode_search_request,
+    encode_entry_search,
     encode_root_dse_search,
 )
 from tests.support import ldap_bytes
@@ -98,6 +99,8 @@ def test_our_own_search_is_one_of_the_root_dse() -> None:
         7, b"", BASE_OBJECT, ("objectClass",), False, True
     )
     assert raw == ldap_bytes.search(7, "", 0, attributes=("tokenGroups",))
+    of_an_entry = encode_entry_search(300, b"o=x", "objectSid")
+    assert of_an_entry == ldap_bytes.search(300, "o=x", 0, attributes=("objectSid",))
 
 
 def _entry(*attributes: tuple[str, tuple[bytes, ...]], behind: bytes = b"") -> bytes:

@@ -50,6 +50,9 @@ class Answering:
     async def security_identifier(self) -> SecurityIdentifier | LookupUnavailable | None:
         return SecurityIdentifier(b"sid")
 
+    async def identifier_of(self, entry: DistinguishedName) -> SecurityIdentifier | LookupUnavailable | None:
+        return SecurityIdentifier(entry.text.encode())
+
 
 def counted(counts: FailedBinds, answer: PrimaryOutcome | None, name: str = NAME) -> CountedPrimary:
     attempt = counts.begin(name, CLIENT, 0)
@@ -95,6 +98,7 @@ def test_who_is_bound_is_asked_as_before() -> None:
 def test_the_sid_is_asked_as_before() -> None:
     primary = counted(FailedBinds(FailedBindRules()), PrimaryAccepted(b"response"))
     assert asyncio.run(primary.security_identifier()) == SecurityIdentifier(b"sid")
+    assert asyncio.run(primary.identifier_of(NOBODY)) == SecurityIdentifier(NOBODY.text.encode())
 
 
 def test_a_bare_account_name_counts_as_the_entry_that_was_found() -> None:

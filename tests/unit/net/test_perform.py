@@ -30,6 +30,7 @@ from ldapproxy.auth.outcomes import (
     SecondFactorResult,
     Verdict,
 )
+from ldapproxy.auth.policy import ExemptDn
 from ldapproxy.auth.preconditions import SimpleBind
 from ldapproxy.ldap.dn import DistinguishedName
 from ldapproxy.net.perform import BindPorts, perform
@@ -67,6 +68,7 @@ class Neighbours:
         self.recalls: bool | BaseException = False
         self.passwords: list[Secret | None] = []
         self.names: list[DistinguishedName | None] = []
+        self.identified: list[DistinguishedName] = []
         self.asked_offline: list[VerifyOffline] = []
         self.hanging = 0
 
@@ -95,6 +97,11 @@ class Neighbours:
         return found
 
     async def security_identifier(self) -> SecurityIdentifier | LookupUnavailable | None:
+        found: SecurityIdentifier | None = await self._say(self.identifier)
+        return found
+
+    async def identifier_of(self, entry: DistinguishedName) -> SecurityIdentifier | LookupUnavailable | None:
+        self.identified.append(entry)
         found: SecurityIdentifier | None = await self._say(self.identifier)
         return found
 
@@ -213,6 +220,16 @@ def test_a_name_that_nobody_explains(on_reactor: OnReactor) -> None:
     conclusion, _ = on_reactor(performing(neighbours, name="alice@example.com"))
     assert conclusion.verdict is Verdict.ACCEPTED
     assert neighbours.lookup.wanted == [FindEntry(SecurityIdentifier(b"sid"))]
+
+
+def test_an_exempt_name_is_confirmed(on_reactor: OnReactor) -> None:
+    neighbours = Neighbours()
+    neighbours.identifier = SecurityIdentifier(b"sid")
+    exempt: dict[str, Any] = {"exempt": (ExemptDn(ENTRY.dn),), "confirms_names": True}
+    conclusion, durations = on_reactor(performing(neighbours, **exempt))
+    assert (conclusion.verdict, conclusion.reason) == (Verdict.ACCEPTED, Reason.EXEMPT_DN)
+    assert neighbours.identified == [ENTRY.dn]
+    assert durations.lookup is not None
 
 
 # What is thrown rejects.

@@ -11,6 +11,7 @@ from ldapproxy.auth.effects import FindEntry
 from ldapproxy.auth.failed_binds import FailedBindRules
 from ldapproxy.auth.names import AccountName, LoginName, SecurityIdentifier
 from ldapproxy.auth.outcomes import EntryNotFound, SeveralEntries
+from ldapproxy.auth.policy import ExemptDn
 from ldapproxy.ldap.dn import DistinguishedName
 from tests.support import ldap_bytes
 from tests.support.ldap_bytes import controls, integer, message, octets, tlv
@@ -140,6 +141,34 @@ def test_a_sid_that_is_not_ones_lets_nobody_in(on_reactor: OnReactor, found: Any
             assert (await client.receive()).result_code == 49
             assert await peer.receive_end() == [], "nothing of the session reaches it again"
             assert not world.second_factor.asked
+
+    on_reactor(scenario())
+
+
+# Exempt names
+
+
+@pytest.mark.parametrize(("named", "code"), [(SID, 0), (GROUP_SID, 49), (b"", 49), (None, 49)])
+def test_who_is_exempt_by_a_dn_has_to_be_it(on_reactor: OnReactor, named: bytes | None, code: int) -> None:
+    """Active Directory takes a DN of no entry for somebody's displayName, and accepts their password."""
+
+    async def scenario() -> None:
+        async with World(exempt=(ExemptDn(ENTRY.dn),), confirms_names=True) as world:
+            client = await world.client()
+            peer = await world.begin_bind(client)
+            await peer.send(bind_response(1))
+            assert (await peer.receive()).raw == ldap_bytes.search(2, "", 0, attributes=("tokenGroups",))
+            await peer.send(token_groups(2, SID), search_done(2))
+            assert (await peer.receive()).raw == ldap_bytes.search(2, ALICE, 0, attributes=("objectSid",))
+            if named is None:
+                await peer.send(search_done(2, 32))
+            else:
+                values = tlv(0x30, octets("objectSid"), tlv(0x31, *([octets(named)] if named else [])))
+                await peer.send(message(2, tlv(0x64, octets(ALICE), tlv(0x30, values))), search_done(2))
+            assert (await client.receive()).result_code == code
+            assert not world.second_factor.asked
+            [(reason, _)] = world.recorder.ends
+            assert reason == ("exempt_dn" if code == 0 else "identity_unknown")
 
     on_reactor(scenario())
 
