@@ -58,7 +58,7 @@ def test_the_defaults(sample: Sample) -> None:
          "stands for the one entry that meets (uid={name}); one of nobody, or of several, is answered like"),
         ("directory", {"username_search": "(uid={name})", "search_filter": "(a=b)"},
          "the one entry that meets (uid={name}) and (a=b);"),
-        ("directory", {"username_attribute": "sAMAccountName"}, "is taken for Active Directory: who is exempt"),
+        ("directory", {"username_attribute": "sAMAccountName"}, "is taken for Active Directory: who"),
         ("directory", {"upn_attribute": "mail"}, "all that mail and account names make of it must be one"),
         ("directory", {"lookup_cache": "0s"}, "What it found is never remembered."),
         ("duo", {"http_proxy": "http://p:3128"}, "duosecurity.com:443 through the HTTP proxy http://p:3128,"),
