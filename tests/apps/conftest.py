@@ -49,6 +49,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     widest = max(map(len, table))
     cells = "  ".join(f"{situation:<{width}}" for situation, width in columns.items())
     terminalreporter.line(f"{'':<{widest}}  {cells}".rstrip())
-    for application, row in table.items():
+    for application, row in sorted(table.items(), key=lambda item: (item[0].rpartition("/")[2], item[0])):
         cells = "  ".join(f"{row.get(situation, '-'):<{width}}" for situation, width in columns.items())
         terminalreporter.line(f"{application:<{widest}}  {cells}".rstrip())
