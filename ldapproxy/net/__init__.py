@@ -9,7 +9,8 @@ binds       the binds of one listener                      primary     one bind'
 pool        connections that wait for their next session   pressure    why a client is not read right now
 counted     its answer, counted as a wrong password        lone_binds  binds that belong to no session
 perform     runs a bind flow: effect -> call, one deadline pushes      Duo transactions in flight, shared
-reactor     Twisted on uvloop                              sockets     its TCP transports: write at once
+loop        uvloop; a descriptor has one owner             reactor     Twisted on it
+sockets     its TCP transports: write at once
 failures    why a connection was lost, in words
 bridge      asyncio's tasks <-> Twisted's Deferreds        lessons     what the end of a bind means later
 """

@@ -16,13 +16,13 @@ import asyncio
 import select
 from typing import Any
 
-import uvloop
 from twisted.internet.asyncioreactor import AsyncioSelectorReactor
 from twisted.internet.epollreactor import EPollReactor
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.internet.main import installReactor
 from twisted.internet.protocol import ClientFactory
 
+from ldapproxy.net.loop import Loop
 from ldapproxy.net.sockets import Connector, ListeningSocket
 
 # Milliseconds are not waited here: the loop calls when there is something.
@@ -54,9 +54,13 @@ class LoopReactor(EPollReactor, AsyncioSelectorReactor):
         here: a tenth of what relaying a search costs.
         """
         selectables = self._selectables
-        for descriptor, event in self._poller.poll(timeout, _EVENTS):
-            selectable = selectables.get(descriptor)
-            if selectable is not None:  # else one of the others has just closed it
+        ready = [
+            (descriptor, event, selectables.get(descriptor))
+            for descriptor, event in self._poller.poll(timeout, _EVENTS)
+        ]
+        for descriptor, event, selectable in ready:
+            # One of those before may have closed it, and the number may be a new connection's by now.
+            if selectable is not None and selectables.get(descriptor) is selectable:
                 self._doReadOrWrite(selectable, descriptor, event)  # type: ignore[no-untyped-call]
 
     def listenTCP(  # noqa: N802 - Twisted's name
@@ -89,7 +93,7 @@ def install_reactor() -> LoopReactor:
     Raises:
         ReactorAlreadyInstalledError: somebody has imported another one.
     """
-    loop = uvloop.new_event_loop()
+    loop = Loop()
     asyncio.set_event_loop(loop)
     reactor = LoopReactor(loop)
     installReactor(reactor)  # type: ignore[no-untyped-call]  # untyped in Twisted

@@ -104,11 +104,11 @@ def test_a_connection_of_a_socket_works_and_ends_with_its_transport(on_reactor: 
     assert on_reactor(scenario()) == b"over the socket that was given"
 
 
-def test_without_a_socket_it_connects_by_itself(on_reactor: OnReactor, resetting: int) -> None:
-    async def scenario() -> None:
-        transport, _ = await asyncio.get_running_loop().create_connection(
-            asyncio.Protocol, "127.0.0.1", resetting
-        )
+def test_without_a_socket_it_connects_by_itself(on_reactor: OnReactor) -> None:
+    async def scenario(port: int) -> None:
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.create_connection(asyncio.Protocol, "127.0.0.1", port)
         transport.abort()
 
-    on_reactor(scenario())
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        on_reactor(scenario(server.getsockname()[1]))
