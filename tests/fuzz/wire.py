@@ -62,8 +62,8 @@ class Figures:
         answers: BindResponses by result code, as the clients saw them.
         binds: audit lines by verdict and reason.
         problems: what must not be, each a sentence.
-        memory: resident memory in KiB after a tenth of the run, and at its end.
-        descriptors: open ones after a tenth of the run, and at its end.
+        memory: resident memory in KiB after each tenth of the run, and at its end.
+        descriptors: open ones at the same moments.
         seconds: how long it took.
     """
 
@@ -72,8 +72,8 @@ class Figures:
     answers: Counter[int] = field(default_factory=Counter)
     binds: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
-    memory: tuple[int, int] = (0, 0)
-    descriptors: tuple[int, int] = (0, 0)
+    memory: list[int] = field(default_factory=list)
+    descriptors: list[int] = field(default_factory=list)
     seconds: float = 0.0
 
 
@@ -142,8 +142,8 @@ def fuzz(target: Target, messages: int, parallel: int, seed: int) -> Figures:
         target.proxy.wait_for(target.is_idle, "all sessions and binds to end", _HANGS)
     except AssertionError as error:
         figures.problems.append(str(error)[:300])
-    figures.memory = (figures.memory[0], target.memory())
-    figures.descriptors = (figures.descriptors[0], target.descriptors())
+    figures.memory.append(target.memory())
+    figures.descriptors.append(target.descriptors())
     _look_at_the_audit(target, figures)
     _look_at_slapd(target, figures)
     _look_at_the_log(target, figures)
@@ -183,9 +183,9 @@ class _Run:
                 figures.problems.append(f"session {number} of seed {self._seed} hangs")
             except (OSError, ssl.SSLError):
                 pass
-            if not figures.memory[0] and figures.messages > self._wanted / 10:
-                figures.memory = (self._target.memory(), 0)
-                figures.descriptors = (self._target.descriptors(), 0)
+            if figures.messages > self._wanted / 10 * (len(figures.memory) + 1):
+                figures.memory.append(self._target.memory())
+                figures.descriptors.append(self._target.descriptors())
 
     async def _play(self, made: Session) -> None:
         name = "ldaps" if made.tls == "at_once" else ("plain", "anonymous", "bare_names")[made.messages % 3]
@@ -293,7 +293,8 @@ def _uid(account: Account) -> str:
 def growth(figures: Figures) -> list[str]:
     """What has grown more than it may."""
     problems = []
-    (memory, memory_then), (descriptors, descriptors_then) = figures.memory, figures.descriptors
+    memory, memory_then = figures.memory[0], figures.memory[-1]
+    descriptors, descriptors_then = figures.descriptors[0], figures.descriptors[-1]
     # The allocator keeps what it once needed, and caches fill; a leak of 1 KiB a session would be far above.
     allowed = max(24 * 1024, figures.sessions // 4)
     if memory_then - memory > allowed:
@@ -317,7 +318,7 @@ def main() -> int:
         f"seed {arguments.seed}: {figures.messages} messages in {figures.sessions} sessions, "
         f"{figures.seconds:.0f} s"
     )
-    print(f"memory {figures.memory[0]} -> {figures.memory[1]} KiB, descriptors {figures.descriptors}")
+    print(f"memory in KiB {figures.memory}, descriptors {figures.descriptors}")
     print(f"BindResponses seen by result code: {dict(sorted(figures.answers.items()))}")
     print(f"binds: {dict(figures.binds.most_common())}")
     print(f"{len(problems)} problems", *problems[:50], sep="\n")
