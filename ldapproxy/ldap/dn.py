@@ -15,16 +15,17 @@ spelling, U+FFFD, and everything beyond the limits below.
 The normal form of a name, with which it is compared:
 
 - attribute types by their one name in lower case (`attributes.py`);
-- values decomposed (NFKD), each character in lower case by its simple mapping, then composed (NFKC), all by
-  Unicode 3.2; runs of blanks become one, leading and trailing ones go. That is caseIgnoreMatch of RFC 4518,
-  but without full case folding ("ß" as "ss") and without the removal of invisible characters: OpenLDAP does
-  neither, and to hold fewer names equal is the safe side;
+- values with each letter in lower case by its simple mapping, then composed (NFKC), all by Unicode 3.2; runs
+  of blanks become one, leading and trailing ones go. That is caseIgnoreMatch of RFC 4518, but without full
+  case folding ("ß" as "ss") and without the removal of invisible characters: OpenLDAP does neither, and to
+  hold fewer names equal is the safe side;
 - the attributes of a multi-valued RDN in sorted order;
 - written as RFC 4514 section 2 says.
 
-All values are compared without regard to case, as the attributes that commonly name entries are. OpenLDAP
-keeps a few characters apart that are equal here, nearly all of them capitals in disguise such as the trade
-mark sign (tests/differential/test_slapdn.py has the list).
+All values are compared without regard to case, as the attributes that commonly name entries are. Where
+OpenLDAP holds fewer names equal than RFC 4518, so does this: the trade mark sign is not "tm", and characters
+beyond the first 65,536, such as mathematical letters, are left as they are. Or somebody who may choose a name
+could choose one that only we hold equal to that of an exempt account.
 """
 
 from __future__ import annotations
@@ -65,6 +66,11 @@ _ESCAPED_OCTETS: Final = re.compile(rb"\\([0-9A-Fa-f]{2})|\\(.)", re.DOTALL)
 _FORBIDDEN: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffd]")
 # RFC 4518 section 2 fixes Unicode 3.2, and OpenLDAP's tables are as old: what came later is left as it is.
 _UNICODE: Final = unicodedata.ucd_3_2_0
+# Left as they are. Decomposed, these would hold capitals, which OpenLDAP does not make small ones (letterlike
+# symbols, capital Roman numerals, capitals in circles, squared units); or its tables lack them.
+_KEPT: Final = re.compile(
+    "([\u03d2-\u03d4\u20a8\u2100-\u214f\u2160-\u216f\u24b6-\u24cf\u3371-\u33dd\uf900\uf901\U00010000-\U0010ffff])"
+)
 _BLANKS: Final = re.compile(r" +")
 _MUST_BE_ESCAPED: Final = re.compile(r'["+,;<>\\]|\A#')
 
@@ -264,7 +270,7 @@ def _normalise(value: str) -> str:
     if value.isascii():
         folded = value.lower()
     else:
-        folded = _UNICODE.normalize("NFKC", "".join(map(_lower, _UNICODE.normalize("NFKD", value))))
+        folded = "".join(map(_compose, _KEPT.split("".join(map(_lower, value)))))
     if _FORBIDDEN.search(folded):
         raise InvalidName(
             "a value in the name holds a control character, or one that stands for a damaged one"
@@ -278,8 +284,15 @@ def _normalise(value: str) -> str:
 
 def _lower(character: str) -> str:
     """One character in lower case. Of a whole word str.lower() would make the last sigma a final one."""
+    if _UNICODE.category(character) not in ("Lu", "Lt"):
+        return character
     lowered = character.lower()
-    return character if "Cn" in map(_UNICODE.category, character + lowered) else lowered
+    return character if len(lowered) > 1 or "Cn" in map(_UNICODE.category, lowered) else lowered
+
+
+def _compose(part: str) -> str:
+    """A part of a value, composed; the characters that are kept as they are stand alone."""
+    return part if _KEPT.fullmatch(part) else _UNICODE.normalize("NFKC", part)
 
 
 def _escape(value: str) -> str:

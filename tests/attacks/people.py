@@ -35,6 +35,8 @@ LOOKALIKES = {
     "svc with a soft hyphen": f"ou=s\u00advc,{SUFFIX}",
     "svc with a Cyrillic letter": f"ou=\u0455vc,{SUFFIX}",
     "svc with an accent": f"ou=s\u0301vc,{SUFFIX}",
+    "svc with a letter in a circle": f"ou=s\u24cbc,{SUFFIX}",
+    "svc with a small capital": f"ou=s\u1d20c,{SUFFIX}",
     "svc as another attribute": f"o=svc,{SUFFIX}",
     "svc one level deeper": f"ou=svc,ou=people,{SUFFIX}",
     "svc as a part of a value": f"ou={_rdn('people,ou=svc')},{SUFFIX}",

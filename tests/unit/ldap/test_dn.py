@@ -130,6 +130,11 @@ DIFFERENT = [
     "cn=1",
     "cn=l",
     "cn=\u0430",  # Cyrillic a
+    "cn=\u24b6",  # capital a in a circle
+    "cn=tm",
+    "cn=\u2122",  # trade mark sign
+    "cn=i\u0307",
+    "cn=i",
     "2.5.4.300=a",
     "ou=svc-fake",
     "ou=svc",
@@ -140,6 +145,21 @@ def test_different_names_are_different() -> None:
     names = [_parse(text) for text in DIFFERENT]
     assert len({name.normalised for name in names}) == len(DIFFERENT)
     assert len(set(names)) == len(DIFFERENT)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("\U0001d41a", "a"), ("\u0130", "i"), ("\u0130", "i\u0307"), ("\u1e9e", "\u00df"), ("\uf900", "\u8c48")],
+)
+def test_some_names_that_a_directory_may_hold_equal_are_not(one: str, other: str) -> None:
+    """Then somebody is asked for a second factor who should be exempt; the other way round would be worse."""
+    assert _parse(f"cn={one}") != _parse(f"cn={other}")
+
+
+@pytest.mark.parametrize("character", ["\u2122", "\u2102", "\u2160", "\u24b6", "\u3380", "\u03d2", "\u20a8"])
+def test_the_normal_form_of_a_capital_in_disguise_is_its_own(character: str) -> None:
+    name = _parse(f"cn=x{character}y")
+    assert _parse(name.normalised) == name
 
 
 INVALID: dict[str, str] = {
