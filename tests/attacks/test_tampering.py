@@ -208,7 +208,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         Tamperer(slapd.port) as tamperer,
     ):
         settings = directory_settings(
-            slapd, urls=[f"ldap://127.0.0.1:{tamperer.port}"], response_timeout="1s", connect_timeout="1s"
+            slapd, urls=[f"ldap://127.0.0.1:{tamperer.port}"], response_timeout="2s", connect_timeout="2s"
         )
         exempt = {"exempt": [{"dn": VPN_SEARCH.dn}]}
         extra: Settings = {
@@ -239,6 +239,26 @@ def test_lie(scene: Scene, lie: Lie, listener: str) -> None:
     assert scene.duo.logins() > 0 if lie.asks_duo else scene.duo.logins() == 0
     assert scene.accepted() == []
     scene.honest_login(listener)
+
+
+@pytest.mark.parametrize("name", [" ", "alice@example.com"])
+def test_a_success_for_nobody_is_none(scene: Scene, name: str) -> None:
+    """RFC 4513 section 5.1.1: the directory says yes, and when asked, that nobody is bound."""
+
+    def trick(request: bytes, line: Line) -> bool:
+        if name.encode() not in request or b"guessed" not in request:
+            return False
+        line.say(success(number_of(request)))
+        return True
+
+    scene.victim()
+    scene.tamperer.cut()
+    scene.tamperer.do(trick)
+    with scene.proxy.client("open") as client:
+        assert client.bind(name, "guessed").result_code == 49
+    assert scene.duo.logins() == 0
+    assert scene.accepted() == []
+    scene.honest_login("open")
 
 
 # StartTLS towards the directory
