@@ -68,7 +68,7 @@ _FORBIDDEN: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffd]")
 _UNICODE: Final = unicodedata.ucd_3_2_0
 # Left as they are. Decomposed, these would hold capitals, which OpenLDAP does not make small ones (letterlike
 # symbols, capital Roman numerals, capitals in circles, squared units); or its tables lack them.
-_KEPT: Final = re.compile(
+_AS_THEY_ARE: Final = re.compile(
     "([\u03d2-\u03d4\u20a8\u2100-\u214f\u2160-\u216f\u24b6-\u24cf\u3371-\u33dd\uf900\uf901\U00010000-\U0010ffff])"
 )
 _BLANKS: Final = re.compile(r" +")
@@ -270,7 +270,7 @@ def _normalise(value: str) -> str:
     if value.isascii():
         folded = value.lower()
     else:
-        folded = "".join(map(_compose, _KEPT.split("".join(map(_lower, value)))))
+        folded = "".join(map(_compose, _AS_THEY_ARE.split("".join(map(_lower, value)))))
     if _FORBIDDEN.search(folded):
         raise InvalidName(
             "a value in the name holds a control character, or one that stands for a damaged one"
@@ -292,7 +292,7 @@ def _lower(character: str) -> str:
 
 def _compose(part: str) -> str:
     """A part of a value, composed; the characters that are kept as they are stand alone."""
-    return part if _KEPT.fullmatch(part) else _UNICODE.normalize("NFKC", part)
+    return part if _AS_THEY_ARE.fullmatch(part) else _UNICODE.normalize("NFKC", part)
 
 
 def _escape(value: str) -> str:
