@@ -10,6 +10,8 @@ import random
 import socket
 
 _LOWEST, _HIGHEST = 15_000, 32_000
+# Ports that were given out are not listened on yet when the next one is chosen.
+_given: set[int] = set()
 
 
 def free_port(host: str = "127.0.0.1") -> int:
@@ -17,10 +19,13 @@ def free_port(host: str = "127.0.0.1") -> int:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     while True:
         port = random.randint(_LOWEST, _HIGHEST)
+        if port in _given:
+            continue
         with socket.socket(family) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((host, port))
             except OSError:
                 continue
+        _given.add(port)
         return port
