@@ -7,8 +7,8 @@ The files, from the bottom up:
     attributes     one name for each attribute type           dn            distinguished names, compared
     controls       what stands behind an operation            framing       a stream becomes messages
     requests       Bind, Extended, Abandon, Unbind, Compare   responses     LDAPResult, both ways
-    filters        what a search filter asserts on            search        the SearchRequest
+    filters        what a search filter asserts on            sorting       what a search is sorted by
+    search         the SearchRequest                          streaming     heads of passing messages
     messages       all of these messages, to import from      admission     which requests are relayed
     session        the state table of one connection          actions       what it wants done, as values
-    streaming      the heads of messages that pass through
 """

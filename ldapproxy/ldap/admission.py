@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum, unique
 
 from ldapproxy.ldap.attributes import canonical_attribute, spellings
-from ldapproxy.ldap.controls import ASSERTION_OID, MATCHED_VALUES_OID
+from ldapproxy.ldap.controls import ASSERTION_OID, MATCHED_VALUES_OID, SORT_OID
 from ldapproxy.ldap.framing import Frame
 from ldapproxy.ldap.messages import (
     CANCEL_OID,
@@ -26,9 +26,10 @@ from ldapproxy.ldap.messages import (
     decode_values_return_filter,
 )
 from ldapproxy.ldap.result_codes import ResultCode
+from ldapproxy.ldap.sorting import decode_sort_keys
 
-_FILTER_CONTROL = re.compile(
-    re.escape(ASSERTION_OID).encode() + b"|" + re.escape(MATCHED_VALUES_OID).encode()
+_TESTING_CONTROL = re.compile(
+    "|".join(map(re.escape, (ASSERTION_OID, MATCHED_VALUES_OID, SORT_OID))).encode()
 )
 # An extensible match (RFC 4511 section 4.5.1.7.7) inside a filter: [9] constructed. And an OCTET STRING in
 # pieces, which section 5.1 forbids: a directory that puts them together would find a name that we did not.
@@ -177,7 +178,7 @@ def _examine_extended(frame: Frame, standing: Standing, rules: AdmissionRules) -
 
 
 def _examine_assertions(frame: Frame, passwords: PasswordAttributes) -> Refusal | None:
-    """Refuses ways to test a password without a bind: Compare, filters, filters in controls."""
+    """Refuses ways to test a password without a bind: Compare, filters, filters in controls, sorting."""
     if frame.tag == Tag.COMPARE_REQUEST:
         if passwords.name(decode_compare_request(frame).attribute):
             return _TESTS_PASSWORD
@@ -187,12 +188,12 @@ def _examine_assertions(frame: Frame, passwords: PasswordAttributes) -> Refusal 
         search = decode_search_request(frame)
         if search.extensible_without_attribute or passwords.any_in(search.filter_attributes):
             return _TESTS_PASSWORD
-    if len(frame.raw) > frame.op_end and _FILTER_CONTROL.search(frame.raw, frame.op_end):
-        return _examine_filter_controls(frame, passwords)
+    if len(frame.raw) > frame.op_end and _TESTING_CONTROL.search(frame.raw, frame.op_end):
+        return _examine_controls(frame, passwords)
     return None
 
 
-def _examine_filter_controls(frame: Frame, passwords: PasswordAttributes) -> Refusal | None:
+def _examine_controls(frame: Frame, passwords: PasswordAttributes) -> Refusal | None:
     for control in decode_controls(frame):
         if control.value is None:
             continue
@@ -200,6 +201,12 @@ def _examine_filter_controls(frame: Frame, passwords: PasswordAttributes) -> Ref
             facts = decode_filter(control.value)
         elif control.oid == MATCHED_VALUES_OID:
             facts = decode_values_return_filter(control.value)
+        elif control.oid == SORT_OID:
+            # Sorted among entries whose passwords are known, an unknown one is found step by step; OpenLDAP
+            # sorts by attributes that nobody may read.
+            if passwords.any_in(decode_sort_keys(control.value)):
+                return _TESTS_PASSWORD
+            continue
         else:
             continue
         if facts.extensible_without_attribute or passwords.any_in(facts.attributes):

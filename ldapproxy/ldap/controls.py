@@ -19,6 +19,7 @@ CONTROLS_TAG: Final = ber.context(0, constructed=True)
 
 ASSERTION_OID: Final = "1.3.6.1.1.12"  # RFC 4528
 MATCHED_VALUES_OID: Final = "1.2.826.0.1.3344810.2.3"  # RFC 3876
+SORT_OID: Final = "1.2.840.113556.1.4.473"  # RFC 2891
 PROXIED_AUTHORIZATION_OID: Final = "2.16.840.1.113730.3.4.18"  # RFC 4370
 
 # RFC 4512 section 1.4, numericoid: no leading zeros, so that one OID has one spelling.

@@ -26,6 +26,7 @@ from tests.support.ldap_bytes import (
 UNWILLING = Code.UNWILLING_TO_PERFORM
 ASSERTION = "1.3.6.1.1.12"
 MATCHED_VALUES = "1.2.826.0.1.3344810.2.3"
+SORT = "1.2.840.113556.1.4.473"
 PROXIED_AUTHORIZATION = "2.16.840.1.113730.3.4.18"
 
 
@@ -219,6 +220,15 @@ TESTS_OF_PASSWORDS = (
             f"uid=alice,{PEOPLE}",
             0,
             controls=controls((ASSERTION, equal("uid", "alice")), (ASSERTION, equal("userPassword", GUESS))),
+        ),
+    ),
+    tries(
+        "sorting among known ones (RFC 2891)",
+        request=search(
+            1,
+            PEOPLE,
+            2,
+            controls=in_control(SORT, tlv(0x30, tlv(0x30, octets("userPassword"), tlv(0x80, b"2.5.13.18")))),
         ),
     ),
     tries(

@@ -218,3 +218,17 @@ def test_an_attribute_name_in_pieces_is_not_relayed() -> None:
         with pytest.raises(DecodeError):
             code(request)
     assert code(search(1, where=equal("cn", "$"))) == 0
+
+
+def test_no_search_is_sorted_by_a_password() -> None:
+    """OpenLDAP sorts by attributes that nobody may read: a password is found between those that are known."""
+
+    def sorted_by(*attributes: str) -> bytes:
+        keys = tlv(0x30, *(tlv(0x30, octets(name), tlv(0x80, b"2.5.13.18")) for name in attributes))
+        return search(1, controls=controls(("1.2.840.113556.1.4.473", keys)))
+
+    assert code(sorted_by("userPassword")) == 53
+    assert code(sorted_by("cn", "2.5.4.35;x-y")) == 53
+    assert code(sorted_by("cn")) == 0
+    assert code(sorted_by("cn", "userPasswordHint")) == 0
+    assert code(sorted_by("userPassword"), rules=replace(ADMISSION, password_attributes=None)) == 0
