@@ -66,6 +66,13 @@ WIRE_MESSAGES ?= 200000
 fuzz: system $(VENV)/.dev ## Fuzz for long: decoders, names, sessions (atheris), and a running proxy on the wire
 	$(BIN)/python -m tests.fuzz.long --codec $(CODEC_RUNS) --wire $(WIRE_MESSAGES) $(ARGS)
 
+# How long the soak takes: make soak MINUTES=120
+MINUTES ?= 20
+
+.PHONY: soak
+soak: system $(VENV)/.dev ## Logins of every outcome and faults everywhere for MINUTES; then: is anything left behind?
+	$(BIN)/python -m tests.soak --minutes $(MINUTES) $(ARGS)
+
 .PHONY: format
 format: $(VENV)/.dev ## Put the code into its style
 	$(BIN)/ruff check --fix --quiet .
