@@ -11,16 +11,26 @@ from dataclasses import dataclass
 from tests.attacks.steps import Step
 from tests.support.example_directory import Account
 
-# Every kind of listener, with Duo there and fail mode closed, with Duo there and fail mode open, and with Duo
-# away and fail mode open: then a password alone gets in, and everything else must hold all the same.
-LDAP = ("ldap", "ldap_open", "ldap_away")
-START_TLS_REQUIRED = ("start_tls_required", "start_tls_required_open", "start_tls_required_away")
-START_TLS_OPTIONAL = ("start_tls_optional", "start_tls_optional_open", "start_tls_optional_away")
-LDAPS = ("ldaps", "ldaps_open", "ldaps_away")
+# Every kind of listener: with Duo there, fail mode closed; with Duo there, fail mode open; with Duo away
+# and fail mode open (a password alone gets in then, and everything else must hold all the same); and with Duo
+# away and fail mode offline.
+MODES = ("", "_open", "_away", "_offline")
+
+
+def _in_every_mode(transport: str) -> tuple[str, ...]:
+    return tuple(transport + mode for mode in MODES)
+
+
+LDAP = _in_every_mode("ldap")
+START_TLS_REQUIRED = _in_every_mode("start_tls_required")
+START_TLS_OPTIONAL = _in_every_mode("start_tls_optional")
+LDAPS = _in_every_mode("ldaps")
 
 EVERYWHERE = (*LDAP, *START_TLS_REQUIRED, *START_TLS_OPTIONAL, *LDAPS)
-WITH_DUO = tuple(name for name in EVERYWHERE if not name.endswith("_away"))
+WITH_DUO = tuple(name for name in EVERYWHERE if not name.endswith(("_away", "_offline")))
 """For attackers who have the victim's password: where Duo is away, `open` lets them in, and is meant to."""
+OFFLINE = tuple(name for name in EVERYWHERE if name.endswith("_offline"))
+"""For attackers who have the victim's password while Duo is away, and no code; nor has the insider."""
 SOME = ("ldap", "ldaps_away")
 """For what has nothing to do with the kind of listener: two that differ in everything."""
 SOME_WITH_DUO = ("ldap", "ldaps_open")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.attacks.attack import SOME, SOME_WITH_DUO, WITH_DUO, Attack
+from tests.attacks.attack import OFFLINE, SOME, SOME_WITH_DUO, WITH_DUO, Attack
 from tests.attacks.people import ROBOT
 from tests.attacks.steps import Answer, Code, Entry, Identity, Push, Send, Silence, Tap, To
 from tests.support.example_directory import SUFFIX, VPN_SEARCH
@@ -301,6 +301,27 @@ WITHOUT_THE_PHONE = (
             (",123456 ", "a blank behind the passcode"),
             (",bypass", "a word that is no factor"),
             (",push0", "the device before the first"),
+        )
+    ),
+    *(
+        Attack(
+            f"The right password while Duo is away, and {what}",
+            "Design 4.1, fail mode offline: only the code of an authenticator that was enrolled before",
+            lambda cast, typed=typed: [
+                Send(bind(1, cast.victim.dn, cast.victim.password + typed)),
+                REFUSED,
+                Send(search(2, cast.victim.dn, 0)),
+                NOBODY,
+            ],
+            on=OFFLINE,
+            reaches=("BIND",),
+        )
+        for typed, what in (
+            ("", "nothing else"),
+            (",push", "a push"),
+            (",123456", "an invented code"),
+            (",000000000", "nine zeros"),
+            (",@phone", "a device"),
         )
     ),
     Attack(

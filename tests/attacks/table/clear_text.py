@@ -7,6 +7,7 @@ import ssl
 from tests.attacks.attack import (
     LDAP,
     LDAPS,
+    OFFLINE,
     SOME,
     START_TLS_OPTIONAL,
     START_TLS_REQUIRED,
@@ -187,7 +188,7 @@ START_TLS = (
             Entry(cast.victim.dn),
             Answer(To.SEARCH, Code.SUCCESS, 1),
         ],
-        on=START_TLS_OPTIONAL,
+        on=tuple(name for name in START_TLS_OPTIONAL if name not in OFFLINE),
         in_clear=True,
         reaches=("SRCH",),
     ),
