@@ -15,4 +15,5 @@ vitals        memory, descriptors, threads and processor time of the proxy, from
 roll_call     in calm: every kind of login on every kind of listener, with the one right answer
 report        what a run found, as text
 test_short    half a minute of it, for every change
+test_books    would the books notice?
 """
