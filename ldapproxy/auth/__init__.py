@@ -12,6 +12,7 @@ bind_flow       one bind from credential to verdict, as a generator of effects
 reasons         the reason that a verdict has
 remembered      logins that need no second factor for a while
 push_limits     how often a person is asked
+patience        when clients that hang up show a time-out that is too short
 failed_binds    how many wrong passwords go on to the directory
 replies         the BindResponse that a verdict becomes
 audit           the record that a bind leaves

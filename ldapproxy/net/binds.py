@@ -189,7 +189,7 @@ class Binds:
     def left(self, bind: PendingBind) -> None:
         """The client of a pending bind has left."""
         durations = self._at_once(bind.began)
-        self._observer.client_left(self.policy.listener, durations.total)
+        self._lessons.left(durations.total, self.policy.bind_timeout)
         self._record(
             bind.request, Conclusion(Verdict.REJECTED, Reason.CLIENT_LEFT), bind.client, None, durations
         )

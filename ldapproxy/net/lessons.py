@@ -1,22 +1,26 @@
 """What the end of one bind means for later ones.
 
-Owns the remembered logins of one listener, and the news for the offline store. It must not know how a bind
-came to its end.
+Owns the remembered logins of one listener, the news for the offline store, and what is learnt about clients
+that do not wait. It must not know how a bind came to its end.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 
 from ldapproxy.auth.bind_flow import Conclusion
 from ldapproxy.auth.effects import RecallLogin
 from ldapproxy.auth.outcomes import Joined, Reason, SecondFactorOutcome
+from ldapproxy.auth.patience import Waits
 from ldapproxy.auth.policy import Address
 from ldapproxy.auth.remembered import LoginKeys, RememberedLogins
 from ldapproxy.net.bridge import run_soon
 from ldapproxy.net.ports import Observer, OfflineCodes
 from ldapproxy.secret import Secret
+
+_log = logging.getLogger(__name__)
 
 
 class Lessons:
@@ -46,6 +50,7 @@ class Lessons:
         self._offline = offline
         self._observer = observer
         self._clock = clock
+        self._waits = Waits()
         # asyncio itself holds tasks only weakly.
         self._telling: set[asyncio.Task[None]] = set()
 
@@ -80,6 +85,13 @@ class Lessons:
                 self._remembered.forget_user(identity)
             case _:
                 pass
+
+    def left(self, waited: float, bind_timeout: float) -> None:
+        """The client of a pending bind has hung up after `waited` seconds, though `bind_timeout` were its."""
+        self._observer.client_left(self._listener, waited)
+        patience = self._waits.left(self._clock(), waited)
+        if patience is not None:
+            _log.warning("%s", patience.advice(self._listener, bind_timeout))
 
     def forget_all(self) -> None:
         """An administrator wants every login to ask for the second factor again."""

@@ -54,6 +54,10 @@ class Kinds:
 
     def __init__(self) -> None:
         self.kinds: list[str] = []
+        self.left: list[tuple[str, float]] = []
+
+    def client_left(self, listener: str, waited: float) -> None:
+        self.left.append((listener, waited))
 
     def joined(self, listener: str, kind: str) -> None:
         self.kinds.append(kind)
@@ -171,3 +175,13 @@ def test_a_refused_sign_in_forgets_what_a_refused_bind_forgets() -> None:
     for conclusion in (denied, refused):
         assert not play(lambda scene: scene.learn(ALLOWED), signed_in(conclusion)).recalls()
     assert play(lambda scene: scene.learn(ALLOWED), signed_in(refused, Secret("typo"))).recalls()
+
+
+def test_clients_that_all_give_up_at_the_same_time_are_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    scene = Scene()
+    for _ in range(20):
+        scene.lessons.left(8.1, 60.0)
+    assert scene.counts.left == [("vpn", 8.1)] * 20
+    [record] = caplog.records
+    assert record.levelname == "WARNING"
+    assert record.message.startswith("clients of listener vpn give up after about 8 s: raise")
