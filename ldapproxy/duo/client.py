@@ -38,6 +38,9 @@ _PAUSES: Final = (0.25, 0.5, 1.0, 2.0)
 # Seconds before auth_status is asked again after failures in a row; the last one repeats. Quick at first,
 # since a single lost connection should not delay an approval; then slow enough for a Duo that is coming back.
 
+_TOO_SHORT: Final = 0.01
+# Seconds in which no answer comes over a network. A timer may fire a little before the end of the time.
+
 _NO_END: Final = float("inf")
 
 Answer = TypeVar("Answer")
@@ -232,7 +235,7 @@ class DuoClient:
             end: the loop's time at which the login is over.
             limit: seconds for the call; None for as long as there is time.
         """
-        if asyncio.get_running_loop().time() >= end:
+        if end - asyncio.get_running_loop().time() < _TOO_SHORT:
             return Failure(CallOutcome.NOT_MADE, "the time for the login was up")
         started = time.monotonic()
         outcome = CallOutcome.ABANDONED
