@@ -6,6 +6,7 @@ Owns the fields and their order (design 8). It must not know the clock, nor wher
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ldapproxy.auth.bind_flow import Conclusion
 from ldapproxy.auth.outcomes import FailMode, Joined, Reason, SecondFactorOutcome, Verdict
@@ -115,7 +116,7 @@ def record_of(
     return AuditRecord(
         id=bind_id,
         listener=policy.listener,
-        client_address=str(client),
+        client_address=_text_of(client),
         name=name,
         dn=None if conclusion.dn is None else conclusion.dn.normalised,
         username=conclusion.username,
@@ -131,6 +132,11 @@ def record_of(
         joined=_joined(conclusion),
         detail=conclusion.detail,
     )
+
+
+@lru_cache(maxsize=1024)  # ipaddress writes an address anew each time
+def _text_of(client: Address) -> str:
+    return str(client)
 
 
 def _joined(conclusion: Conclusion) -> Joined | None:

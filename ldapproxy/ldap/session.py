@@ -54,6 +54,10 @@ ANONYMOUS_MESSAGE_SIZE = 64 * 1024
 _KEEPING_COSTS = 128
 
 
+# Requests that the session looks at itself. One look into a set for all others, because they are most.
+_OURS = frozenset(map(int, (Tag.BIND_REQUEST, Tag.UNBIND_REQUEST, Tag.ABANDON_REQUEST, Tag.EXTENDED_REQUEST)))
+
+
 @unique
 class Phase(Enum):
     """Where the session stands."""
@@ -220,7 +224,9 @@ class Session:
 
     def _take(self, frame: Frame, actions: list[Action]) -> None:
         tag = frame.tag
-        if tag == Tag.BIND_REQUEST:
+        if tag not in _OURS:
+            self._request(frame, actions)
+        elif tag == Tag.BIND_REQUEST:
             self._begin_bind(frame, actions)
         elif tag == Tag.UNBIND_REQUEST:
             decode_unbind_request(frame)

@@ -10,7 +10,7 @@ pool        connections that wait for their next session   pressure    why a cli
 counted     its answer, counted as a wrong password        lone_binds  binds that belong to no session
 perform     runs a bind flow: effect -> call, one deadline pushes      Duo transactions in flight, shared
 loop        uvloop; a descriptor has one owner             reactor     Twisted on it
-sockets     its TCP transports: write at once
+sockets     its TCP transports: write at once              time_limit  for what a task waits for
 failures    why a connection was lost, in words
 bridge      asyncio's tasks <-> Twisted's Deferreds        lessons     what the end of a bind means later
 """

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+from functools import lru_cache
 from typing import Any
 
 from twisted.internet.defer import maybeDeferred
@@ -231,9 +232,13 @@ class _Turnaway(Protocol):
 
 def _address_of(address: IAddress | None) -> Address | None:
     """The client's IP address; an IPv4 client of an IPv6 socket counts as the IPv4 client that it is."""
-    host = getattr(address, "host", None)
+    return _parsed(str(getattr(address, "host", None)))
+
+
+@lru_cache(maxsize=1024)  # applications connect again and again from the same few hosts
+def _parsed(host: str) -> Address | None:
     try:
-        client = ipaddress.ip_address(str(host).partition("%")[0])
+        client = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
         return None
     if isinstance(client, ipaddress.IPv6Address) and client.ipv4_mapped is not None:

@@ -39,6 +39,7 @@ from ldapproxy.auth.outcomes import (
     Verdict,
 )
 from ldapproxy.net.ports import EntryLookup, OfflineCodes, PrimaryQuestions, SecondFactor
+from ldapproxy.net.time_limit import TimeLimit
 
 _log = logging.getLogger(__name__)
 
@@ -170,7 +171,7 @@ async def _answer(effect: Effect[Any], ports: BindPorts, stopwatch: _Stopwatch, 
     try:
         # The second factor keeps its own budget and knows best what its end means; it gets a moment more
         # here.
-        async with asyncio.timeout(left + (_RESERVE / 2 if stage == "second_factor" else 0.0)):
+        with TimeLimit(left + (_RESERVE / 2 if stage == "second_factor" else 0.0)):
             return await ask()
     except TimeoutError:
         return late

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import select
+import time
 from typing import Any
 
 from twisted.internet.asyncioreactor import AsyncioSelectorReactor
@@ -46,6 +47,10 @@ class LoopReactor(EPollReactor, AsyncioSelectorReactor):
         # Not EPollReactor's own, which would make what is made above again.
         AsyncioSelectorReactor.__init__(self, loop)
         loop.add_reader(self._poller.fileno(), self.doPoll, _AT_ONCE)
+
+    def seconds(self) -> float:
+        """A clock that never goes back (Twisted's own is the time of day): set clocks move no time-out."""
+        return time.monotonic()
 
     def doPoll(self, timeout: float) -> None:  # noqa: N802 - Twisted's name
         """Serves the descriptors that are ready.

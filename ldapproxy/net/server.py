@@ -6,12 +6,13 @@ verdicts, nor what a message means.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import deque
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, assert_never
 
-from twisted.internet.interfaces import IDelayedCall, IHandshakeListener
+from twisted.internet.interfaces import IHandshakeListener
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -59,18 +60,18 @@ class ClientConnection(Protocol):
         self._is_stopping = False
         self._has_spoken = False
         self._last_traffic = 0.0
-        self._timer: IDelayedCall | None = None
+        self._loop: asyncio.AbstractEventLoop
+        self._timer: asyncio.TimerHandle | None = None
 
     # What Twisted tells.
 
     def connectionMade(self) -> None:
         """TCP is up."""
-        self.transport.setTcpNoDelay(True)
-        self.transport.setTcpKeepAlive(True)
         listener = self._listener
+        self._loop = asyncio.get_running_loop()
         self._relay = Relay(listener.directory, self.transport, self, listener.settings.limits.buffered)
-        self._last_traffic = listener.reactor.seconds()
-        self._timer = listener.reactor.callLater(listener.settings.limits.handshake_timeout, self._time_out)
+        self._last_traffic = self._loop.time()
+        self._timer = self._loop.call_later(listener.settings.limits.handshake_timeout, self._time_out)
         listener.opened(self)
 
     def handshakeCompleted(self) -> None:
@@ -82,22 +83,20 @@ class ClientConnection(Protocol):
         """Bytes of the client."""
         if self._is_closing:
             return
-        self._last_traffic = self._listener.reactor.seconds()
+        self._last_traffic = self._loop.time()
         self._do(self._session.receive(data))
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The client is gone (reset, closed, or half-closed, which means the same here)."""
         self._end()
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
-        self._timer = None
+        self._wait(None)
         self._listener.closed(self)
 
     # What the relay tells.
 
     def directory_answered(self, size: int, heads: list[Head]) -> bool:
         """The directory sent something."""
-        self._last_traffic = self._listener.reactor.seconds()
+        self._last_traffic = self._loop.time()
         self._listener.count_to_client(size)
         return self._session.answered(heads)
 
@@ -159,8 +158,7 @@ class ClientConnection(Protocol):
                 self.transport.startTLS(self._listener.tls_context())
                 self._session.tls_started()
                 self._has_spoken = False
-                if self._timer is not None and self._timer.active():
-                    self._timer.reset(self._listener.settings.limits.handshake_timeout)
+                self._wait(self._listener.settings.limits.handshake_timeout)
             case LimitHit(limit):
                 self._listener.limit_hit(limit)
             case Disconnect(notice, detail, limit):
@@ -194,8 +192,7 @@ class ClientConnection(Protocol):
         """A whole message has come; from the first on, silence is measured by `idle_timeout`."""
         if not self._has_spoken:
             self._has_spoken = True
-            if self._timer is not None and self._timer.active():
-                self._timer.reset(self._listener.settings.limits.idle_timeout)
+            self._wait(self._listener.settings.limits.idle_timeout)
 
     def _start_bind(self, start: StartBind) -> None:
         if start.needs_fresh_connection:
@@ -216,7 +213,7 @@ class ClientConnection(Protocol):
 
     def _bind_ended(self, end: BindEnd) -> None:
         self._pending = None
-        self._last_traffic = self._listener.reactor.seconds()
+        self._last_traffic = self._loop.time()
         is_relaying = end.bound and self._relay.resume()
         if not end.bound:
             # Before anything else of this session can reach it.
@@ -233,20 +230,25 @@ class ClientConnection(Protocol):
 
     def _time_out(self) -> None:
         """Looks whether the client has been silent for too long; otherwise looks again later."""
-        self._timer = None
-        reactor, limits = self._listener.reactor, self._listener.settings.limits
+        limits = self._listener.settings.limits
         if not self._has_spoken:
             self._listener.limit_hit("handshake_timeout")
             self._close(None, "no complete message, or TLS, within handshake_timeout")
             return
         # A pending bind has its own time-out. Operations have none: a hanging directory holds nobody.
-        left = limits.idle_timeout - (reactor.seconds() - self._last_traffic)
+        left = limits.idle_timeout - (self._loop.time() - self._last_traffic)
         if self._pending is None and left <= 0:
             self._listener.limit_hit("idle_timeout")
             notice = notice_of_disconnection(ResultCode.UNAVAILABLE, "the connection was idle for too long")
             self._close(notice, "no traffic within idle_timeout")
             return
-        self._timer = reactor.callLater(max(left, 1.0), self._time_out)
+        self._wait(max(left, 1.0))
+
+    def _wait(self, seconds: float | None) -> None:
+        """Waits so long, instead of what was waited for before; None waits no longer."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None if seconds is None else self._loop.call_later(seconds, self._time_out)
 
     def _end(self) -> None:
         """Ends the session and all that belongs to it, but for the client's transport."""
@@ -270,6 +272,5 @@ class ClientConnection(Protocol):
         if notice is not None and is_between_messages:
             self.transport.write(notice)
         self.transport.loseConnection()
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
-        self._timer = self._listener.reactor.callLater(_LINGER, self.transport.abortConnection)
+        self._wait(None)
+        self._timer = self._loop.call_later(_LINGER, self.transport.abortConnection)

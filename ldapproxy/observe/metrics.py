@@ -7,7 +7,7 @@ never given back.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import cache
 
 from prometheus_client import (
@@ -15,13 +15,14 @@ from prometheus_client import (
     Counter,
     Gauge,
     Histogram,
-    Metric,
     ProcessCollector,
     disable_created_metrics,
     generate_latest,
 )
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 from ldapproxy.auth.audit import AuditRecord
+from ldapproxy.observe.tally import Tally
 
 # A `_created` series beside every counter and histogram doubles their number and tells nobody anything.
 disable_created_metrics()  # type: ignore[no-untyped-call]  # the library forgot its "-> None"
@@ -45,7 +46,7 @@ _CONNECTION_STATES = ("active", "idle")
 class Metrics:
     """Counts what happens (`net.ports.Observer`, and Duo's observer) in a registry of its own.
 
-    Every method may be called from any thread.
+    `audit_lost` and what concerns Duo may be called from any thread, the rest on the event loop's alone.
 
     Args:
         version: the program's version, for `ldapproxy_build_info`.
@@ -70,9 +71,6 @@ class Metrics:
             buckets=_BIND_BUCKETS,
             registry=registry,
         )
-        binds_pending = Gauge(
-            "ldapproxy_binds_pending", "Binds that wait for an answer.", ("listener",), registry=registry
-        )
         client_patience = Histogram(
             "ldapproxy_client_patience_seconds",
             "How long clients waited before they hung up on a pending bind.",
@@ -90,30 +88,6 @@ class Metrics:
             "ldapproxy_limits_hit_total",
             "What a limit of the listener refused, by the limit's key.",
             ("listener", "limit"),
-            registry=registry,
-        )
-        sessions = Gauge(
-            "ldapproxy_sessions", "Client connections now open.", ("listener",), registry=registry
-        )
-        # Client and server of the text format tell `ldapproxy_sessions` and `ldapproxy_sessions_total` apart;
-        # the registry strips `_total` before it compares names, so this one is registered without a name.
-        sessions_total = Counter(
-            "ldapproxy_sessions_total",
-            "Client connections that were opened.",
-            ("listener",),
-            registry=None,
-        )
-        registry.register(_Nameless(sessions_total.collect))
-        relayed_bytes = Counter(
-            "ldapproxy_relayed_bytes_total",
-            "Bytes relayed (to_directory, to_client).",
-            ("listener", "direction"),
-            registry=registry,
-        )
-        operations = Counter(
-            "ldapproxy_operations_total",
-            "Requests that arrived, by operation.",
-            ("listener", "operation"),
             registry=registry,
         )
         joined_binds = Counter(
@@ -153,12 +127,6 @@ class Metrics:
             ("directory", "server"),
             registry=registry,
         )
-        directory_connections = Gauge(
-            "ldapproxy_directory_connections",
-            "Connections to the directory (active, idle).",
-            ("directory", "state"),
-            registry=registry,
-        )
         self._audit_lost = Counter(
             "ldapproxy_audit_lost_total",
             "Audit lines that could not be written.",
@@ -171,24 +139,60 @@ class Metrics:
             registry=registry,
         ).labels(version).set(1)
 
+        # Client and server of the text format tell `ldapproxy_sessions` and `ldapproxy_sessions_total` apart.
+        # The registry strips `_total` before it compares names, but asks tallies for none.
+        self._sessions = Tally(
+            GaugeMetricFamily, "ldapproxy_sessions", "Client connections now open.", ("listener",)
+        )
+        self._sessions_total = Tally(
+            CounterMetricFamily,
+            "ldapproxy_sessions_total",
+            "Client connections that were opened.",
+            ("listener",),
+        )
+        self._binds_pending = Tally(
+            GaugeMetricFamily, "ldapproxy_binds_pending", "Binds that wait for an answer.", ("listener",)
+        )
+        self._relayed_bytes = Tally(
+            CounterMetricFamily,
+            "ldapproxy_relayed_bytes_total",
+            "Bytes relayed (to_directory, to_client).",
+            ("listener", "direction"),
+        )
+        self._operations = Tally(
+            CounterMetricFamily,
+            "ldapproxy_operations_total",
+            "Requests that arrived, by operation.",
+            ("listener", "operation"),
+        )
+        self._directory_connections = Tally(
+            GaugeMetricFamily,
+            "ldapproxy_directory_connections",
+            "Connections to the directory (active, idle).",
+            ("directory", "state"),
+        )
+        for tally in (
+            self._sessions,
+            self._sessions_total,
+            self._binds_pending,
+            self._relayed_bytes,
+            self._operations,
+            self._directory_connections,
+        ):
+            registry.register(tally)
+
         # `labels()` validates and locks each time; a bind must not pay for that.
         self._binds = cache(binds.labels)
         self._bind_duration = cache(bind_duration.labels)
-        self._binds_pending = cache(binds_pending.labels)
         self._client_patience = cache(client_patience.labels)
         self._fail_mode_decisions = cache(fail_mode_decisions.labels)
         self._limits_hit = cache(limits_hit.labels)
-        self._sessions = cache(sessions.labels)
-        self._sessions_total = cache(sessions_total.labels)
-        self._relayed_bytes = cache(relayed_bytes.labels)
-        self._operations = cache(operations.labels)
         self._joined_binds = cache(joined_binds.labels)
         self._offline_codes = cache(offline_codes.labels)
         self._duo_state = cache(duo_state.labels)
         self._duo_requests = cache(duo_requests.labels)
         self._duo_request_duration = cache(duo_request_duration.labels)
         self._directory_up = cache(directory_up.labels)
-        self._directory_connections = cache(directory_connections.labels)
 
     def exposition(self) -> bytes:
         """All metrics in Prometheus' text format, version 0.0.4."""
@@ -197,40 +201,40 @@ class Metrics:
     def expect(self, listeners: Iterable[str] = (), directories: Iterable[str] = ()) -> None:
         """Starts the series of what is configured at 0: graphs and alerts see them before the first event."""
         for listener in listeners:
-            self._sessions(listener)
-            self._sessions_total(listener)
-            self._binds_pending(listener)
-            self._relayed_bytes(listener, "to_directory")
-            self._relayed_bytes(listener, "to_client")
+            self._sessions.add(0, listener)
+            self._sessions_total.add(0, listener)
+            self._binds_pending.add(0, listener)
+            self._relayed_bytes.add(0, listener, "to_directory")
+            self._relayed_bytes.add(0, listener, "to_client")
         for directory in directories:
             for state in _CONNECTION_STATES:
-                self._directory_connections(directory, state)
+                self._directory_connections.add(0, directory, state)
 
     # net.ports.Observer
 
     def session_opened(self, listener: str) -> None:
         """A client connected."""
-        self._sessions(listener).inc()
-        self._sessions_total(listener).inc()
+        self._sessions.add(1, listener)
+        self._sessions_total.add(1, listener)
 
     def session_closed(self, listener: str) -> None:
         """A client's connection is gone."""
-        self._sessions(listener).dec()
+        self._sessions.add(-1, listener)
 
     def relayed(self, listener: str, to_directory: int, to_client: int) -> None:
         """So many bytes were relayed in each direction since the last call."""
         if to_directory:
-            self._relayed_bytes(listener, "to_directory").inc(to_directory)
+            self._relayed_bytes.add(to_directory, listener, "to_directory")
         if to_client:
-            self._relayed_bytes(listener, "to_client").inc(to_client)
+            self._relayed_bytes.add(to_client, listener, "to_client")
 
     def operation(self, listener: str, operation: str) -> None:
         """A request arrived; `operation` is its name in lower case (`bind`, `search`, ..., `other`)."""
-        self._operations(listener, operation).inc()
+        self._operations.add(1, listener, operation)
 
     def bind_pending(self, listener: str, change: int) -> None:
         """One bind more (+1) or less (-1) waits for an answer."""
-        self._binds_pending(listener).inc(change)
+        self._binds_pending.add(change, listener)
 
     def bind_ended(self, record: AuditRecord) -> None:
         """A bind ended."""
@@ -271,7 +275,7 @@ class Metrics:
 
     def directory_connections(self, directory: str, state: str, change: int) -> None:
         """One connection more or less is `active` or `idle`."""
-        self._directory_connections(directory, state).inc(change)
+        self._directory_connections.add(change, directory, state)
 
     # Duo's observer
 
@@ -290,10 +294,3 @@ class Metrics:
     def audit_lost(self) -> None:
         """An audit line could not be written."""
         self._audit_lost.inc()
-
-
-class _Nameless:
-    """A collector that does not tell the registry its names."""
-
-    def __init__(self, collect: Callable[[], Iterable[Metric]]) -> None:
-        self.collect = collect

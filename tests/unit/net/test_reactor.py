@@ -6,6 +6,7 @@ import asyncio
 import random
 import socket
 import struct
+import time
 from typing import Any
 
 import pytest
@@ -153,3 +154,8 @@ def test_news_of_a_closed_connection_are_not_told_to_its_successor(
 def test_it_is_what_the_rest_of_twisted_expects(reactor: Any) -> None:
     for interface in (IReactorCore, IReactorTCP, IReactorTime):
         assert interface.providedBy(reactor)
+
+
+def test_its_clock_is_not_the_time_of_day(reactor: Any) -> None:
+    """Set clocks must not move time-outs, pauses, or what is remembered."""
+    assert abs(reactor.seconds() - time.monotonic()) < 1

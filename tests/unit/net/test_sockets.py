@@ -187,6 +187,39 @@ def test_a_close_lets_what_is_queued_through(on_reactor: OnReactor, reactor: Any
 
 
 @ENDS
+def test_a_close_with_nothing_queued_needs_no_turn_of_the_loop_to_write(
+    on_reactor: OnReactor, reactor: Any, end: Any
+) -> None:
+    async def scenario() -> None:
+        async with end(reactor) as (side, peer):
+            side.transport.write(b"last words")
+            side.transport.loseConnection()
+            assert side.lost is None, "a protocol hears of its end later"
+            assert not reactor.getWriters()
+            side.transport.loseConnection()
+            await asyncio.sleep(0)
+            assert side.lost is not None
+            assert side.lost.check(ConnectionDone)
+            assert peer.recv(100) == b"last words"
+            assert peer.recv(100) == b""
+            side.lost = None
+            await asyncio.sleep(0.01)
+            assert side.lost is None, "told once"
+            side.lost = connectionDone
+
+    on_reactor(scenario())
+
+
+def test_accepted_sockets_have_no_nagle_and_keep_alive(on_reactor: OnReactor, reactor: Any) -> None:
+    async def scenario() -> None:
+        async with accepted(reactor) as (side, _):
+            assert side.transport.getTcpNoDelay()
+            assert side.transport.getTcpKeepAlive()
+
+    on_reactor(scenario())
+
+
+@ENDS
 def test_a_lost_connection_is_told_later_and_never_raised(
     on_reactor: OnReactor, reactor: Any, end: Any
 ) -> None:
