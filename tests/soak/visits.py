@@ -242,6 +242,15 @@ def ask_without_a_bind(door: Door, people: People, chance: random.Random) -> Non
             raise Unexpected("a search without a bind was answered")
 
 
+def guess_passwords(door: Door, people: People, chance: random.Random) -> None:
+    """Wrong passwords in a row, where so many reach the directory and no more; then the right one."""
+    somebody = people.anybody(chance, Phone.APPROVES)
+    caller = door.caller(_LIMITED, somebody.number)
+    for claim in (*[wrong_password(somebody)] * 4, people.plain(LISTENERS[_LIMITED], somebody)):
+        with door.connect(caller) as connection:
+            connection.bind(claim)
+
+
 def stay_silent(door: Door, people: People, chance: random.Random) -> None:
     """A client that says nothing, before or after its login, until the proxy ends the connection."""
     somebody = people.anybody(chance, Phone.APPROVES)
@@ -268,7 +277,7 @@ def _use(connection: Connection, chance: random.Random, claim: Claim | None) -> 
 
 
 VISITS: dict[Visit, int] = {
-    log_in: 52,
+    log_in: 51,
     converse: 12,
     leave: 10,
     pipeline: 6,
@@ -277,6 +286,7 @@ VISITS: dict[Visit, int] = {
     send_nonsense: 5,
     ask_without_a_bind: 3,
     stay_silent: 1,
+    guess_passwords: 1,
 }
 """The visits, and how often out of a hundred each is paid."""
 

@@ -67,7 +67,7 @@ class Weather:
     @property
     def kinds(self) -> int:
         """How many different things may go wrong."""
-        return len(self._disturbances)
+        return len({disturbance.name for disturbance in self._disturbances})
 
     def begin(self) -> None:
         """From now on things go wrong."""
