@@ -184,19 +184,20 @@ class Application:
         directory = self._directories[settings.directory]
         limit = settings.limits.pending_binds
         clock = self._reactor.seconds
+        remembered = RememberedLogins(settings.remember.lasts, settings.remember.idle)
+        lessons = Lessons(settings.name, self._keys, remembered, self._offline, self.metrics, clock)
+        self._lessons.append(lessons)
         pushes = Pushes(
             second_factor=self._duos[settings.duo],
             settings=settings.pushes,
             limits=self._push_limits,
             keys=self._keys,
+            unheard=lessons.unheard,
             capacity=limit,
             observer=self.metrics,
             clock=clock,
         )
         self._pushes.append(pushes)
-        remembered = RememberedLogins(settings.remember.lasts, settings.remember.idle)
-        lessons = Lessons(settings.name, self._keys, remembered, self._offline, self.metrics, clock)
-        self._lessons.append(lessons)
         failed = FailedBinds(settings.limits.failed_binds)
         self._parts[settings.name] = ListenerParts(
             policy=settings.policy,

@@ -20,7 +20,7 @@ from ldapproxy.directory.settings import LookupServer
 from ldapproxy.duo.calls import CallOutcome
 from ldapproxy.duo.client import DuoClient, Health
 from ldapproxy.duo.settings import DuoSettings
-from ldapproxy.net.settings import ListenerSettings
+from ldapproxy.net.settings import ServerTls
 from ldapproxy.offline import address
 from ldapproxy.offline.administration import open_administration
 from ldapproxy.offline.settings import OfflineSettings
@@ -93,7 +93,9 @@ async def examine(configuration: Configuration) -> Report:
         *([] if configuration.offline is None else [asyncio.to_thread(_offline, configuration.offline)]),
     )
     rows = [row for rows in answers for row in rows]
-    rows += [_certificate(listener, now) for listener in configuration.listeners]
+    rows += [_certificate(f"listener {one.name}", one.tls, now) for one in configuration.listeners]
+    if configuration.portal is not None:
+        rows.append(_certificate("portal", configuration.portal.tls, now))
     return Report(tuple(rows))
 
 
@@ -171,12 +173,11 @@ def _offline(settings: OfflineSettings) -> list[Row]:
     ]
 
 
-def _certificate(listener: ListenerSettings, now: datetime) -> Row:
-    part = f"listener {listener.name}"
-    if listener.tls is None:
+def _certificate(part: str, tls: ServerTls | None, now: datetime) -> Row:
+    if tls is None:
         return Row(Result.OK, part, "certificate", "none; clear text")
     try:
-        pem = listener.tls.certificate_file.read_bytes()
+        pem = tls.certificate_file.read_bytes()
         expires = x509.load_pem_x509_certificates(pem)[0].not_valid_after_utc
     except (OSError, ValueError) as error:
         return Row(Result.FAILED, part, "certificate", f"it cannot be read any more: {error}")

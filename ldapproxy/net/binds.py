@@ -27,7 +27,7 @@ from ldapproxy.ldap.result_codes import ResultCode
 from ldapproxy.net.bridge import run_soon
 from ldapproxy.net.counted import CountedPrimary
 from ldapproxy.net.lessons import Lessons
-from ldapproxy.net.perform import BindPorts, perform
+from ldapproxy.net.perform import BindPorts, Progress, perform
 from ldapproxy.net.ports import Audit, EntryLookup, Observer, OfflineCodes, SecondFactor
 from ldapproxy.net.primary import Primary
 from ldapproxy.net.relay import Relay
@@ -144,7 +144,8 @@ class Binds:
                     lambda question: self._lessons.recall(question, client),
                     self._offline,
                 )
-                return PendingBind(self, start.request, examined, ports, attempt, client, began, ended)
+                progress = Progress(self._clock)
+                return PendingBind(self, start.request, examined, ports, attempt, client, progress, ended)
             case Refused():
                 return self._refuse(start.request, examined, client, began)
             case AnonymousBind():
@@ -158,7 +159,7 @@ class Binds:
     async def run(self, bind: PendingBind) -> tuple[Conclusion, Durations]:
         """Performs the flow of a pending bind."""
         flow = bind_flow(bind.examined, self.policy, bind.client)
-        return await perform(flow, bind.ports, self.policy.bind_timeout, self._clock)
+        return await perform(flow, bind.ports, self.policy.bind_timeout, self._clock, bind.progress)
 
     def started(self, bind: PendingBind) -> None:
         """A bind is pending from now on."""
@@ -179,20 +180,17 @@ class Binds:
 
     def answered_before(self, bind: PendingBind) -> BindEnd:
         """A pending bind has reached `answer_before`: the client may come back for the push that goes on."""
-        conclusion = Conclusion(
-            Verdict.REJECTED, Reason.ANSWERED_BEFORE, text="the push still waits; try again to use it"
-        )
-        durations = self._at_once(bind.began)
-        self._record(bind.request, conclusion, bind.client, ResultCode.BUSY, durations)
+        text = "the push still waits; try again to use it"
+        conclusion = bind.progress.broken_off(Reason.ANSWERED_BEFORE, text)
+        self._record(bind.request, conclusion, bind.client, ResultCode.BUSY, bind.progress.durations())
         return BindEnd(replies.reply(bind.request.message_id, conclusion), bound=False)
 
     def left(self, bind: PendingBind) -> None:
         """The client of a pending bind has left."""
-        durations = self._at_once(bind.began)
+        durations = bind.progress.durations()
         self._lessons.left(durations.total, self.policy.bind_timeout)
-        self._record(
-            bind.request, Conclusion(Verdict.REJECTED, Reason.CLIENT_LEFT), bind.client, None, durations
-        )
+        conclusion = bind.progress.broken_off(Reason.CLIENT_LEFT)
+        self._record(bind.request, conclusion, bind.client, None, durations)
 
     def ended(self, bind: PendingBind) -> None:
         """A bind is no longer pending."""
@@ -256,14 +254,14 @@ class PendingBind:
         ports: BindPorts,
         attempt: Attempt,
         client: Address,
-        began: float,
+        progress: Progress,
         ended: Callable[[BindEnd], None],
     ) -> None:
         self.request = request
         self.examined = examined
         self.ports = ports
         self.client = client
-        self.began = began
+        self.progress = progress
         self._attempt = attempt
         self._binds = binds
         self._ended = ended

@@ -11,8 +11,8 @@ import logging
 from collections.abc import Callable
 
 from ldapproxy.auth.bind_flow import Conclusion
-from ldapproxy.auth.effects import RecallLogin
-from ldapproxy.auth.outcomes import Joined, Reason, SecondFactorOutcome
+from ldapproxy.auth.effects import RecallLogin, VerifySecondFactor
+from ldapproxy.auth.outcomes import Joined, Reason, SecondFactorOutcome, SecondFactorResult
 from ldapproxy.auth.patience import Waits
 from ldapproxy.auth.policy import Address
 from ldapproxy.auth.remembered import LoginKeys, RememberedLogins
@@ -92,6 +92,20 @@ class Lessons:
         patience = self._waits.left(self._clock(), waited)
         if patience is not None:
             _log.warning("%s", patience.advice(self._listener, bind_timeout))
+
+    def unheard(self, question: VerifySecondFactor, result: SecondFactorResult) -> None:
+        """A push or call has ended when no client waited for it any more: no audit line will tell its end."""
+        if result.outcome is SecondFactorOutcome.DENIED:
+            self._remembered.forget_user(question.identity)
+        _log.log(
+            logging.WARNING if result.outcome is SecondFactorOutcome.DENIED else logging.INFO,
+            "listener %s: a login of %s from %s ended without its client: %s",
+            self._listener,
+            question.username,
+            question.client,
+            "fraud" if result.fraud else result.outcome.value,
+            extra={"factor": result.factor, "device": result.device},
+        )
 
     def forget_all(self) -> None:
         """An administrator wants every login to ask for the second factor again."""

@@ -38,6 +38,7 @@ from ldapproxy.auth.outcomes import (
     SecondFactorResult,
     Verdict,
 )
+from ldapproxy.ldap.dn import DistinguishedName
 from ldapproxy.net.ports import EntryLookup, OfflineCodes, PrimaryQuestions, SecondFactor
 from ldapproxy.net.time_limit import TimeLimit
 
@@ -63,18 +64,49 @@ class BindPorts:
 
 
 @dataclass(slots=True)
-class _Stopwatch:
-    """How long the stages took."""
+class Progress:
+    """What is known of a bind so far: also of one that is broken off, which the audit log has to tell.
+
+    Attributes:
+        clock: a monotonic clock in seconds.
+        dn: the name that is looked up; None before that.
+        username: the name that Duo is asked about; None before that.
+        identity: the entry's identity; None before Duo is asked.
+    """
 
     clock: Callable[[], float]
+    dn: DistinguishedName | None = None
+    username: str | None = None
+    identity: str | None = None
     started: float = field(init=False)
-    stages: dict[str, float] = field(default_factory=dict)
+    _stages: dict[str, float] = field(default_factory=dict)
+    _stage: tuple[str, float] | None = None
 
     def __post_init__(self) -> None:
         self.started = self.clock()
 
+    def begins(self, stage: str, effect: Effect[Any], now: float) -> None:
+        """A stage begins with this question."""
+        self._stage = stage, now
+        match effect:
+            case LookUpEntry():
+                self.dn = effect.dn
+            case VerifySecondFactor():
+                self.username, self.identity = effect.username, effect.identity
+            case _:
+                pass
+
+    def ends(self) -> None:
+        """The stage that began last has ended."""
+        if self._stage is not None:
+            stage, began = self._stage
+            self._stages[stage] = self._stages.get(stage, 0.0) + self.clock() - began
+            self._stage = None
+
     def durations(self) -> Durations:
-        stages = self.stages
+        """How long the stages took; one that has not ended counts up to now."""
+        self.ends()
+        stages = self._stages
         return Durations(
             stages.get("primary"),
             stages.get("lookup"),
@@ -82,9 +114,19 @@ class _Stopwatch:
             self.clock() - self.started,
         )
 
+    def broken_off(self, reason: Reason, text: str = "") -> Conclusion:
+        """The conclusion of a bind that ends here. Whatever Duo is asked, its answer is not known."""
+        return Conclusion(
+            Verdict.REJECTED, reason, text=text, dn=self.dn, username=self.username, identity=self.identity
+        )
+
 
 async def perform(
-    flow: BindFlow, ports: BindPorts, budget: float, clock: Callable[[], float]
+    flow: BindFlow,
+    ports: BindPorts,
+    budget: float,
+    clock: Callable[[], float],
+    progress: Progress | None = None,
 ) -> tuple[Conclusion, Durations]:
     """Drives a flow to its conclusion.
 
@@ -93,6 +135,7 @@ async def perform(
         ports: whom to ask.
         budget: seconds for all of it (`bind_timeout`).
         clock: a monotonic clock in seconds.
+        progress: where to note what becomes known; None when nobody looks.
 
     Returns:
         The conclusion and how long the stages took. An exception that nobody foresaw is a rejection.
@@ -100,7 +143,7 @@ async def perform(
     Raises:
         asyncio.CancelledError: the client has left.
     """
-    stopwatch = _Stopwatch(clock)
+    progress = progress or Progress(clock)
     accepted: PrimaryAccepted | None = None
     try:
         answer: Any = None
@@ -109,8 +152,8 @@ async def perform(
                 effect = flow.send(answer)
             except StopIteration as stopped:
                 conclusion: Conclusion = stopped.value
-                return conclusion, stopwatch.durations()
-            answer = await _answer(effect, ports, stopwatch, budget)
+                return conclusion, progress.durations()
+            answer = await _answer(effect, ports, progress, budget)
             if isinstance(answer, PrimaryAccepted):
                 accepted = answer
     except (Exception, asyncio.CancelledError) as error:
@@ -127,15 +170,14 @@ async def perform(
             None if accepted is None else accepted.response,
             detail=f"internal error: {type(error).__name__}",
         )
-        return conclusion, stopwatch.durations()
+        return conclusion, progress.durations()
 
 
-async def _answer(effect: Effect[Any], ports: BindPorts, stopwatch: _Stopwatch, budget: float) -> Any:
+async def _answer(effect: Effect[Any], ports: BindPorts, progress: Progress, budget: float) -> Any:
     """Asks whoever can answer the effect, for no longer than what is left of the budget."""
-    clock = stopwatch.clock
-    began = clock()
+    began = progress.clock()
     reserve = _FOR_THE_ANSWER if isinstance(effect, VerifyOffline) else _RESERVE
-    left = budget - reserve - (began - stopwatch.started)
+    left = budget - reserve - (began - progress.started)
     match effect:
         case VerifyPrimary(password, name):
             stage = "primary"
@@ -168,6 +210,7 @@ async def _answer(effect: Effect[Any], ports: BindPorts, stopwatch: _Stopwatch, 
     if left <= 0:
         # Not even asked: nobody would hear the answer, and a push for it would only bother somebody.
         return late
+    progress.begins(stage, effect, began)
     try:
         # The second factor keeps its own budget and knows best what its end means; it gets a moment more
         # here.
@@ -176,7 +219,7 @@ async def _answer(effect: Effect[Any], ports: BindPorts, stopwatch: _Stopwatch, 
     except TimeoutError:
         return late
     finally:
-        stopwatch.stages[stage] = stopwatch.stages.get(stage, 0.0) + clock() - began
+        progress.ends()
 
 
 def _was_cancelled() -> bool:

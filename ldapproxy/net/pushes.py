@@ -31,13 +31,18 @@ _GRACE = 0.1
 class _Transaction:
     """One question to Duo, and how many binds wait for its answer."""
 
-    __slots__ = ("identity", "is_answered", "key", "may_outlive", "task", "waiting")
+    __slots__ = ("is_answered", "key", "may_outlive", "question", "task", "waiting")
 
     def __init__(
-        self, key: bytes, identity: str, task: asyncio.Task[SecondFactorResult], *, may_outlive: bool
+        self,
+        key: bytes,
+        question: VerifySecondFactor,
+        task: asyncio.Task[SecondFactorResult],
+        *,
+        may_outlive: bool,
     ) -> None:
         self.key = key
-        self.identity = identity
+        self.question = question
         self.task = task
         self.may_outlive = may_outlive
         self.waiting = 0
@@ -52,6 +57,7 @@ class Pushes:
         settings: what binds share.
         limits: the pushes of all users over all listeners.
         keys: tells the same login from another one.
+        unheard: is told what a transaction ended with that nobody waited for any more.
         capacity: transactions in flight, and approvals kept, at a time; more are not asked at all.
         observer: counts.
         clock: a monotonic clock in seconds.
@@ -63,6 +69,7 @@ class Pushes:
         settings: PushSettings,
         limits: PushLimits,
         keys: LoginKeys,
+        unheard: Callable[[VerifySecondFactor, SecondFactorResult], None],
         capacity: int,
         observer: Observer,
         clock: Callable[[], float],
@@ -71,6 +78,7 @@ class Pushes:
         self._settings = settings
         self._limits = limits
         self._keys = keys
+        self._unheard = unheard
         self._capacity = capacity
         self._observer = observer
         self._clock = clock
@@ -126,7 +134,7 @@ class Pushes:
             self._limits.sent(question.identity, now)
         task = asyncio.get_running_loop().create_task(self._second_factor.verify(question, budget))
         may_outlive = bothers and self._settings.late_approval > 0
-        transaction = _Transaction(key, question.identity, task, may_outlive=may_outlive)
+        transaction = _Transaction(key, question, task, may_outlive=may_outlive)
         self._in_flight.add(transaction)
         self._by_key[key] = transaction
         task.add_done_callback(lambda _: self._ended(transaction, bothers=bothers))
@@ -150,7 +158,7 @@ class Pushes:
     def _left_alone(self, transaction: _Transaction) -> None:
         """Nobody waits for the transaction any more."""
         if transaction.task.done():
-            self._keep_approval(transaction)
+            self._nobody_heard(transaction)
         elif not transaction.may_outlive:
             transaction.task.cancel()
 
@@ -166,22 +174,23 @@ class Pushes:
         result = task.result()
         if bothers:
             if result.factor in _BOTHERING:
-                self._limits.ended(transaction.identity, result, self._clock())
+                self._limits.ended(transaction.question.identity, result, self._clock())
             else:
-                self._limits.not_sent(transaction.identity)
+                self._limits.not_sent(transaction.question.identity)
         if not transaction.waiting:
-            self._keep_approval(transaction)
+            self._nobody_heard(transaction)
 
-    def _keep_approval(self, transaction: _Transaction) -> None:
-        """Keeps an approval that no client has heard of, for the client that comes back."""
+    def _nobody_heard(self, transaction: _Transaction) -> None:
+        """No client has heard how it ended: tell it, and keep an approval for who comes back."""
         task = transaction.task
         if transaction.is_answered or not transaction.may_outlive or task.cancelled() or task.exception():
             return
-        result = task.result()
-        if result.outcome is not SecondFactorOutcome.ALLOWED or result.factor not in _BOTHERING:
-            return
         # Once and for all: the end of the transaction and the last one who leaves may both come here.
         transaction.is_answered = True
+        result = task.result()
+        self._unheard(transaction.question, result)
+        if result.outcome is not SecondFactorOutcome.ALLOWED or result.factor not in _BOTHERING:
+            return
         self._approved[transaction.key] = (self._clock() + self._settings.late_approval, result)
         self._approved.move_to_end(transaction.key)
         while len(self._approved) > self._capacity:

@@ -69,7 +69,7 @@ def readiness(report: StatusReport) -> Page:
             }
             for directory in report.directories
         },
-        "duo": {duo.name: {"state": duo.state} for duo in report.duos},
+        "duo": {duo.name: {"state": duo.state, "reason": duo.detail} for duo in report.duos},
     }
     return Page(200 if report.ready else 503, _JSON, json.dumps(told, indent=2).encode() + b"\n")
 

@@ -90,7 +90,9 @@ def test_a_client_that_left_gets_in_on_the_approval_given_meanwhile_once(
 ) -> None:
     with starts_bind(world, "vpn"):
         [push] = duo.wait_for_push("alice")
-    assert world.audited()["reason"] == "client_left"
+    record = world.audited()
+    assert (record["reason"], record["username"], record["dn"]) == ("client_left", "alice", ALICE.dn)
+    assert None not in record["durations_ms"].values()
     duo.answer(push, "approve")
     time.sleep(1)
     assert login(world, "vpn") == 0
@@ -102,6 +104,27 @@ def test_a_client_that_left_gets_in_on_the_approval_given_meanwhile_once(
         duo.answer(push, "deny")
         assert again.receive().result_code == 49
     assert pushes(duo) == 2
+
+
+@pytest.mark.parametrize(("answer", "told"), [("deny", "denied"), ("fraud", "fraud")])
+def test_a_denial_behind_a_clients_back_is_told_and_forgets_logins(
+    world: World, duo: SimulatorProcess, answer: str, told: str
+) -> None:
+    duo.answer_always("approve")
+    assert login(world, "remembering") == 0
+    duo.answer_always(None)
+    client = world.proxy.client("remembering")
+    client.send(bind(1, ALICE.dn, f"{ALICE.password},push"))
+    [push] = duo.wait_for_push("alice")
+    client.close()
+    world.proxy.wait_for(
+        lambda: world.proxy.audit()[-1]["reason"] == "client_left", "the client to have left"
+    )
+    duo.answer(push, answer)
+    line = f"a login of alice from 127.0.0.1 ended without its client: {told}"
+    world.proxy.wait_for(lambda: line in world.proxy.errors(), "the log to tell")
+    duo.answer_always("deny")
+    assert login(world, "remembering") == 49, "the remembered login is forgotten"
 
 
 def test_a_late_approval_is_over_after_its_time(world: World, duo: SimulatorProcess) -> None:

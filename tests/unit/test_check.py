@@ -165,6 +165,16 @@ def test_the_listeners_certificates(sample: Sample, authority: Authority) -> Non
     assert (of_vpn().result, of_vpn().detail) == (Result.OK, "none; clear text")
 
 
+def test_the_portals_certificate(sample: Sample, authority: Authority) -> None:
+    sample.add_offline()
+    expired = authority.expired()
+    sample.copy(expired.certificate_file, "portal.pem")
+    sample.copy(expired.private_key_file, "portal.key")
+    tls = {"certificate_file": "portal.pem", "private_key_file": "portal.key"}
+    sample.document["portal"] = {"url": "https://0.0.0.0:8443", "tls": tls, "listener": "vpn"}
+    assert rows(sample)["portal", "certificate"].result is Result.FAILED
+
+
 def test_a_certificate_that_is_gone_since(sample: Sample) -> None:
     configuration = sample.load()
     (sample.folder / "vpn.pem").unlink()

@@ -73,12 +73,14 @@ class Scene:
         self.now = 0.0
         self.duo = Duo()
         self.counts = Counts()
+        self.unheard: list[tuple[str, SecondFactorResult]] = []
         given = PushSettings(**{"limits": OFF, **settings})
         self.pushes = Pushes(
             second_factor=self.duo,
             settings=given,
             limits=PushLimits([given.limits]),
             keys=LoginKeys(Secret(b"k" * 32)),
+            unheard=lambda question, result: self.unheard.append((question.identity, result)),
             capacity=capacity,
             observer=cast(Observer, self.counts),
             clock=lambda: self.now,
@@ -353,6 +355,37 @@ def test_a_passcode_waits_for_nobody(choice: FactorChoice) -> None:
         await scene.settle()
         await scene.leave(one)
         assert scene.duo.cancelled == 1
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("result", [ALLOWED, DENIED, replace(DENIED, fraud=True)])
+def test_an_end_that_no_client_hears_is_told_once(result: SecondFactorResult) -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        one = scene.bind()
+        await scene.settle()
+        await scene.leave(one)
+        assert scene.unheard == []
+        scene.duo.answers[0].set_result(result)
+        await scene.settle()
+        assert scene.unheard == [("alice-id", result)]
+
+    run(scenario())
+
+
+def test_an_end_that_a_client_hears_is_the_audit_logs_to_tell() -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        one = scene.bind()
+        await scene.settle()
+        await scene.leave(one)
+        back = scene.bind()
+        await scene.settle()
+        scene.duo.answers[0].set_result(DENIED)
+        await back
+        await scene.settle()
+        assert scene.unheard == []
 
     run(scenario())
 

@@ -82,16 +82,18 @@ class World:
             self.servers._pool._capacity = 0
         settings, recorder, clock = self.settings, self.recorder, REACTOR.seconds
         keys = LoginKeys(Secret("k" * 32))
+        remembered = RememberedLogins(settings.remember.lasts, settings.remember.idle)
+        lessons = Lessons(settings.name, keys, remembered, None, recorder, clock)
         self.pushes = Pushes(
             second_factor=self.second_factor,
             settings=settings.pushes,
             limits=PushLimits([settings.pushes.limits]),
             keys=keys,
+            unheard=lessons.unheard,
             capacity=settings.limits.pending_binds,
             observer=recorder,
             clock=clock,
         )
-        remembered = RememberedLogins(settings.remember.lasts, settings.remember.idle)
         self.binds = Binds(
             policy=settings.policy,
             limit=settings.limits.pending_binds,
@@ -100,7 +102,7 @@ class World:
             second_factor=self.pushes,
             response_timeout=upstream.response_timeout,
             offline=None,
-            lessons=Lessons(settings.name, keys, remembered, None, recorder, clock),
+            lessons=lessons,
             answer_before=settings.pushes.answer_before,
             audit=recorder,
             observer=recorder,

@@ -50,7 +50,7 @@ def test_readiness_tells_what_it_is_made_of() -> None:
                 "servers": {"ldaps://a:636": True, "ldaps://b:636": False, "ldaps://c:636": None},
             }
         },
-        "duo": {"prod": {"state": "down"}},
+        "duo": {"prod": {"state": "down", "reason": "connection refused"}},
     }
 
 
