@@ -191,7 +191,7 @@ def test_stopping_lets_pending_binds_end(tmp_path: Path, slapd: Slapd, duo: Simu
         answer, farewell = waiting.receive_end()
         assert (answer.message_id, answer.result_code) == (1, 0)
         assert (farewell.message_id, farewell.result_code) == (0, 52)
-    assert proxy.stop() == 0
+    assert proxy.stop(None) == 0
 
 
 def test_stopping_ends_within_the_bind_timeout(tmp_path: Path, slapd: Slapd, duo: SimulatorProcess) -> None:

@@ -125,11 +125,12 @@ class ProxyProcess:
         path = "/readyz" if ready else "/healthz"
         self.wait_for(lambda: self._status(path) == 200, f"{path} to answer 200")
 
-    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """Ends the process and returns its exit code."""
+    def stop(self, number: signal.Signals | None = signal.SIGTERM) -> int:
+        """Ends the process and returns its exit code; None waits for one that ends already."""
         assert self._process is not None
         process, self._process = self._process, None
-        process.send_signal(number)
+        if number is not None:
+            process.send_signal(number)
         try:
             return process.wait(_PATIENCE)
         finally:
