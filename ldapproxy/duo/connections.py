@@ -11,8 +11,9 @@ httpx-aiohttp: it reports every fault as `ConnectTimeout`, and limits connection
 
 from __future__ import annotations
 
+import asyncio
 import ssl
-from typing import Final
+from typing import Any, Final
 
 import aiohttp
 import certifi
@@ -28,6 +29,12 @@ _KEEP_ALIVE: Final = 4.0
 # Seconds that an idle connection is kept: less than the shortest idle time-out in common use among servers,
 # which is 5 s, so that a request does not cross the server's farewell. An auth call that did cannot be sent
 # again.
+
+
+_AT_A_TIME: Final = 32
+# Connections that are being made at a time. A handshake costs some milliseconds of CPU, so five hundred at
+# once keep each other from being done within `connect_timeout`: our own load would look like a Duo that is
+# away, and listeners that fail open would open.
 
 
 class BodyTooLarge(Exception):
@@ -59,9 +66,10 @@ class Connections(httpx.AsyncBaseTransport):
         self._origin = f"https://{host}:{settings.port}"
         self._timeout = aiohttp.ClientTimeout(
             total=None,  # the caller bounds the whole call
-            connect=settings.connect_timeout,
+            # `connect` would count the waiting for a turn too; see `_InTurns`.
             ceil_threshold=float("inf"),  # else aiohttp rounds time-outs over 5 s up to whole seconds
         )
+        self._connect_timeout = settings.connect_timeout
         self._session: aiohttp.ClientSession | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -97,13 +105,31 @@ class Connections(httpx.AsyncBaseTransport):
     def _open_session(self) -> aiohttp.ClientSession:
         """The session, made at the first call: aiohttp wants the running loop."""
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=self._tls, limit=0, keepalive_timeout=_KEEP_ALIVE),
+            connector=_InTurns(self._connect_timeout, ssl=self._tls, limit=0, keepalive_timeout=_KEEP_ALIVE),
             skip_auto_headers=("Accept", "Accept-Encoding"),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             trust_env=False,
         )
         return self._session
+
+
+class _InTurns(aiohttp.TCPConnector):
+    """Makes so many connections at a time; the time limit of each begins with its turn.
+
+    Args:
+        connect_timeout: seconds until TCP, TLS and the proxy's tunnel are up.
+        options: aiohttp's own.
+    """
+
+    def __init__(self, connect_timeout: float, **options: Any) -> None:
+        super().__init__(**options)
+        self._connect_timeout = connect_timeout
+        self._turns = asyncio.Semaphore(_AT_A_TIME)
+
+    async def _create_connection(self, *request: Any) -> Any:
+        async with self._turns, asyncio.timeout(self._connect_timeout):
+            return await super()._create_connection(*request)
 
 
 def _content(request: httpx.Request) -> bytes | None:

@@ -189,3 +189,35 @@ class many:  # noqa: N801 (used like a function)
             call.cancel()
         await asyncio.gather(*self._calls, return_exceptions=True)
         await self._connections.aclose()
+
+
+def test_connections_are_made_in_turns_and_waiting_for_one_is_no_time_out(
+    run: Run, settings: MakeSettings
+) -> None:
+    """Five hundred handshakes at once would keep each other from being done in time."""
+
+    async def scene() -> tuple[int, int, set[type[BaseException]]]:
+        connected = most = made = 0
+
+        async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            nonlocal connected, most, made
+            connected, made = connected + 1, made + 1
+            most = max(most, connected)
+            while await reader.read(4096):
+                pass
+            connected -= 1
+            writer.close()
+
+        server = await asyncio.start_server(say_nothing, HOST, 0)
+        port = server.sockets[0].getsockname()[1]
+        connections = Connections(settings(port, connect_timeout=0.3))
+        sent = [connections.handle_async_request(a_request(port)) for _ in range(80)]
+        ends = await asyncio.gather(*sent, return_exceptions=True)
+        await connections.aclose()
+        server.close()
+        return most, made, {type(end) for end in ends if isinstance(end, BaseException)}
+
+    most, made, ends = run(scene())
+    assert made == 80, "everybody had a turn, though each turn took as long as it may"
+    assert most <= 2 * 32, "those of one turn, and those of the one before that are being closed"
+    assert ends == {aiohttp.ConnectionTimeoutError}
