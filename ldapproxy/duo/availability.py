@@ -10,6 +10,7 @@ How it is used:
     change = availability.call_ended(now, ...)   # after each call, pings included
     change = availability.login_ended(now, ...)  # after each admitted login, cancelled ones included
     availability.next_ping                       # when to ping, unless a ping is under way
+    availability.wants_preauth                   # whether to call preauth for nobody's login, behind a ping
 
 A change is worth one line in the log.
 
@@ -19,7 +20,7 @@ is known a few seconds after the first login that ran into it.
 
 `down` ends with the first ping that says anything but "away", good or bad: a Duo that comes back with a wrong
 certificate is not away, and logins then get that outcome. When preauth failed while pings worked, one preauth
-has to work as well; logins try it one at a time.
+has to work as well; it is tried behind each ping that works, so that no login waits for it.
 
 `up` becomes `degraded` when three logins of different users in a row were interrupted: Duo takes pushes and
 does not complete them. Then one login at a time tries, and the first one that Duo completes, allow or deny,
@@ -120,6 +121,7 @@ class Availability:
         self._interrupted: set[str] = set()
         self._preauth_must_work = False
         self._ping_works = True
+        self._preauth_was_tried = False
         self._probing = False
         self._probed_at = now
 
@@ -142,6 +144,16 @@ class Availability:
             return self._pinged_at + min(_EARLY_PING, self._interval)
         return self._pinged_at + self._interval
 
+    @property
+    def wants_preauth(self) -> bool:
+        """Whether preauth is to be tried now: once behind each ping that works, while it keeps Duo `down`."""
+        return (
+            self._state is State.DOWN
+            and self._preauth_must_work
+            and self._ping_works
+            and not self._preauth_was_tried
+        )
+
     def admit(self, now: float) -> Admission:
         """Whether a login may ask Duo now.
 
@@ -150,16 +162,13 @@ class Availability:
         match self._state:
             case State.UP:
                 return Ask(now)
-            case State.DEGRADED:
-                may_probe = True
-            case State.DOWN:
-                may_probe = self._preauth_must_work and self._ping_works
+            case State.DEGRADED if not self._probing and now >= self._probed_at + self._interval:
+                self._probing = True
+                return Probe(now)
+            case State.DEGRADED | State.DOWN:
+                return Away(self._reason)
             case _:
                 assert_never(self._state)
-        if not may_probe or self._probing or now < self._probed_at + self._interval:
-            return Away(self._reason)
-        self._probing = True
-        return Probe(now)
 
     def call_ended(
         self, now: float, endpoint: Endpoint, outcome: CallOutcome, detail: str = ""
@@ -173,7 +182,9 @@ class Availability:
             detail: the failure's sentence, for the reason of a change.
         """
         if endpoint is Endpoint.PING:
-            self._pinged_at = now
+            self._pinged_at, self._preauth_was_tried = now, False
+        elif endpoint is Endpoint.PREAUTH:
+            self._preauth_was_tried = True
         if outcome in _TELLS_NOTHING:
             return None
         is_away = outcome in AWAY

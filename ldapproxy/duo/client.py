@@ -116,6 +116,16 @@ class DuoClient:
         """Asks whether Duo is there, and for its clock; no keys are involved."""
         return await self._ping(_NO_END)
 
+    async def try_preauth(self, username: str) -> None:
+        """Calls preauth, which asks nobody anything, to see whether it works; the observer hears the outcome.
+
+        Args:
+            username: whose devices are asked for.
+        """
+        await self._call(
+            Endpoint.PREAUTH, {"username": username}, responses.preauth, _NO_END, self._response_timeout
+        )
+
     async def check(self) -> Health:
         """Asks whether Duo is there and accepts our keys."""
         health = await self.ping()

@@ -12,6 +12,7 @@ httpx-aiohttp: it reports every fault as `ConnectTimeout`, and limits connection
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from typing import Any, Final
 
@@ -35,6 +36,9 @@ _AT_A_TIME: Final = 32
 # Connections that are being made at a time. A handshake costs some milliseconds of CPU, so five hundred at
 # once keep each other from being done within `connect_timeout`: our own load would look like a Duo that is
 # away, and listeners that fail open would open.
+
+_BEFORE_REPETITION: Final = 0.4
+# Seconds, about: the kernel counts TCP_USER_TIMEOUT from its first repetition, and ends up one more behind.
 
 
 class BodyTooLarge(Exception):
@@ -70,6 +74,7 @@ class Connections(httpx.AsyncBaseTransport):
             ceil_threshold=float("inf"),  # else aiohttp rounds time-outs over 5 s up to whole seconds
         )
         self._connect_timeout = settings.connect_timeout
+        self._patience = max(0.5 * self._connect_timeout, self._connect_timeout - _BEFORE_REPETITION)
         self._session: aiohttp.ClientSession | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -105,13 +110,32 @@ class Connections(httpx.AsyncBaseTransport):
     def _open_session(self) -> aiohttp.ClientSession:
         """The session, made at the first call: aiohttp wants the running loop."""
         self._session = aiohttp.ClientSession(
-            connector=_InTurns(self._connect_timeout, ssl=self._tls, limit=0, keepalive_timeout=_KEEP_ALIVE),
+            connector=_InTurns(
+                self._connect_timeout,
+                ssl=self._tls,
+                limit=0,
+                keepalive_timeout=_KEEP_ALIVE,
+                socket_factory=self._socket,
+            ),
             skip_auto_headers=("Accept", "Accept-Encoding"),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             trust_env=False,
         )
         return self._session
+
+    def _socket(self, address: aiohttp.AddrInfoType) -> socket.socket:
+        """A socket that gives up as soon on a kept connection as on a new one.
+
+        When nothing acknowledges what was written, for as long as a connection may take to come about, the
+        other side is out of reach: an outage costs the login that meets it no more on the one than on the
+        other. Silence behind an acknowledged request is something else, and has its own time-out.
+        """
+        family, kind, protocol, *_ = address
+        made = socket.socket(family, kind, protocol)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux
+            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(self._patience * 1000))
+        return made
 
 
 class _InTurns(aiohttp.TCPConnector):

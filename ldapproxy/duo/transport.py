@@ -196,6 +196,10 @@ def failure_of(error: Exception) -> Failure:
         return Failure(CallOutcome.EXHAUSTED, f"this host ran out of resources{_reason(cause or error)}")
     if isinstance(error, aiohttp.ClientHttpProxyError):
         return _proxy_said(error.status)
+    was_connected = not isinstance(error, aiohttp.ClientConnectorError)
+    if was_connected and getattr(error, "errno", None) == errno.ETIMEDOUT:
+        # `Connections._socket`. Not LOST: a second try would only wait once more.
+        return Failure(CallOutcome.RESPONSE_TIMEOUT, "nothing reaches Duo over a connection that was there")
     for row in _TABLE:
         if isinstance(error, row.error) and (row.cause is BaseException or isinstance(cause, row.cause)):
             return Failure(row.outcome, f"{row.sentence}{_reason(cause)}")

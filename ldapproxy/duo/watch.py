@@ -1,7 +1,7 @@
 """A Duo application that is watched: a login asks only while Duo is there.
 
-Owns the background ping, and the way between the client's calls and `availability`. It must not know what an
-outcome means for a login, nor how a call is made.
+Owns the background ping, and preauth behind it where that is what failed; and the way between the client's
+calls and `availability`. It must not know what an outcome means for a login, nor how a call is made.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ class WatchedDuo:
         self._availability = Availability(clock(), settings.ping_interval)
         self._client = DuoClient(settings, self)
         self._ping_is_due = asyncio.Event()
+        self._last_username = ""  # whom a preauth in the background asks about: somebody whom Duo may know
         self._pinging: asyncio.Task[None] | None = None
         observer.duo_state(self._name, State.UP.value)
 
@@ -69,6 +70,7 @@ class WatchedDuo:
         admission = self._availability.admit(self._clock())
         if isinstance(admission, Away):
             return SecondFactorResult(SecondFactorOutcome.UNAVAILABLE, detail=admission.reason)
+        self._last_username = question.username
         result: SecondFactorResult | None = None
         try:
             result = await self._client.verify(question, budget)
@@ -104,8 +106,10 @@ class WatchedDuo:
             if wait <= 0:
                 try:
                     await self._client.ping()
+                    if self._availability.wants_preauth:
+                        await self._client.try_preauth(self._last_username)
                 except Exception:
-                    # A ping never raises; were it to, the watch must not end with it.
+                    # Calls never raise; were one to, the watch must not end with it.
                     _log.exception("duo %s: a ping failed in a way that nobody foresaw", self._name)
                     await asyncio.sleep(_AFTER_A_SURPRISE)
                 continue

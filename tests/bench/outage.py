@@ -2,8 +2,9 @@
 
     python -m tests.bench.outage
 
-Real slapd, proxy and Duo simulator. Duo is black-holed: bytes are taken and nothing comes back, neither on
-connections that are open nor on new ones. Time-outs and intervals are the defaults.
+Real slapd, proxy and Duo simulator. Time-outs and intervals are the defaults. Duo is black-holed in two ways,
+on connections that are open as well as on new ones: its packets are lost, as behind a cut line or a mute
+firewall; or bytes are taken and nothing comes back, as from a process that hangs.
 
 Owns the measurement. It must not know how availability is found out.
 """
@@ -14,6 +15,7 @@ import argparse
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,16 +57,17 @@ def main() -> None:
         duo.answer_always("approve")
         usual = [log_in(world, "open") for _ in range(arguments.logins)]
         print(f"Duo answers:                a login takes {median(usual)}")
-        for idle in (0.0, IDLE):
-            print(f"\nDuo is black-holed {idle:.0f} s after the last login")
-            time.sleep(idle)
-            outage(world, leg, arguments.logins)
+        for what, strike in (("packets are lost", leg.lose), ("nothing is answered", leg.hang)):
+            for idle in (0.0, IDLE):
+                print(f"\n{what} from {idle:.0f} s after the last login on")
+                time.sleep(idle)
+                outage(world, strike, arguments.logins)
 
 
-def outage(world: World, leg: FaultProxy, logins: int) -> None:
+def outage(world: World, strike: Callable[[bool], None], logins: int) -> None:
     """One outage from its beginning to its end."""
     began = time.monotonic()
-    leg.hang(True)
+    strike(True)
     waited: list[Login] = []
     while not waited or waited[-1].took > KNOWN:
         waited.append(log_in(world, "open", began))
@@ -76,7 +79,7 @@ def outage(world: World, leg: FaultProxy, logins: int) -> None:
         codes = {login.code for login in known}
         print(f"  known, fail mode {listener:7}:  a login takes {median(known)}, result code {codes}")
     ended = time.monotonic()
-    leg.hang(False)
+    strike(False)
     while log_in(world, "closed").code != 0:
         time.sleep(0.05)
     print(f"  over:                     Duo is asked again after {time.monotonic() - ended:.1f} s")

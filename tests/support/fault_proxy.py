@@ -4,6 +4,7 @@
         leg.port                      # to connect to instead of the target
         leg.cut()                     # resets every connection
         leg.hang(True)                # takes bytes and passes nothing on
+    leg.lose(True)                # packets get lost, on connections that are there and on new ones
         leg.cut_after(100)            # resets each new connection behind so many bytes of answers
 
 Owns one leg of a path. It must not know what is said on it.
@@ -19,6 +20,8 @@ import struct
 import threading
 from types import TracebackType
 from typing import Self
+
+from tests.support.packet_loss import find_packets, lose_packets
 
 _CHUNK = 65536
 _RESET = struct.pack("ii", 1, 0)
@@ -69,6 +72,11 @@ class FaultProxy:
     def hang(self, hangs: bool) -> None:
         """Whether bytes are kept back."""
         self._hangs = hangs
+
+    def lose(self, loses: bool) -> None:
+        """Whether every packet that clients send is lost. The other direction lives on."""
+        for towards_client in (self._listener, *list(self._pairs)[::2]):
+            (lose_packets if loses else find_packets)(towards_client)
 
     def cut_after(self, answered: int | None) -> None:
         """New connections are reset behind so many bytes from the target; None ends that."""

@@ -224,25 +224,30 @@ def preauth_down() -> Story:
     return story
 
 
-def test_preauth_has_to_work_again_and_one_login_at_a_time_tries() -> None:
+def test_preauth_has_to_work_again_and_no_login_waits_for_it() -> None:
+    story = preauth_down()
+    for outcome in (CallOutcome.SERVER_ERROR, CallOutcome.RESPONSE_TIMEOUT, CallOutcome.EXHAUSTED):
+        story.wait(INTERVAL)
+        story.ping()
+        assert story.state == "down"
+        assert story.availability.wants_preauth
+        assert isinstance(story.admit(), Away)
+        story.preauth(outcome)
+        assert not story.availability.wants_preauth, "once behind each ping"
+        assert isinstance(story.admit(), Away)
+    story.ping()
+    story.preauth()
+    assert story.changes[-1] == Change(State.DOWN, State.UP, "preauth was answered")
+    assert not story.availability.wants_preauth
+    assert isinstance(story.admit(), Ask)
+
+
+@pytest.mark.parametrize("outcome", [CallOutcome.UNTRUSTED, CallOutcome.RATE_LIMITED, CallOutcome.NONSENSE])
+def test_any_preauth_but_an_absent_one_ends_down(outcome: CallOutcome) -> None:
     story = preauth_down()
     story.ping()
-    assert story.state == "down"
-    assert isinstance(story.admit(), Away)
-    story.wait(INTERVAL)
-    probe = story.admit()
-    assert isinstance(probe, Probe)
-    assert isinstance(story.admit(), Away), "one at a time"
-    story.preauth(CallOutcome.SERVER_ERROR)
-    story.end(probe, O.UNAVAILABLE, factor=None)
-    story.wait(INTERVAL - 0.1)
-    assert isinstance(story.admit(), Away), "an interval after the end of the last"
-    story.wait(0.1)
-    probe = story.admit()
-    story.preauth()
+    story.preauth(outcome)
     assert story.state == "up"
-    story.end(probe, O.ALLOWED)
-    assert isinstance(story.admit(), Ask)
 
 
 def test_a_burst_of_failed_preauths_is_told_from_an_outage_by_pings() -> None:
@@ -258,11 +263,15 @@ def test_a_burst_of_failed_preauths_is_told_from_an_outage_by_pings() -> None:
     assert story.state == "up", "it was an outage after all"
 
 
-def test_no_login_tries_while_pings_fail() -> None:
+def test_preauth_is_not_tried_while_pings_fail_nor_unless_it_is_what_failed() -> None:
     story = preauth_down()
     story.ping(REFUSED)
-    story.wait(10 * INTERVAL)
-    assert isinstance(story.admit(), Away)
+    assert not story.availability.wants_preauth
+    story = down()
+    story.ping(REFUSED)
+    assert not story.availability.wants_preauth
+    assert not Story().availability.wants_preauth
+    assert not degraded().availability.wants_preauth
 
 
 # Degraded.
@@ -412,6 +421,8 @@ class AnySequence(RuleBasedStateMachine):
         admission = self.story.admit()
         if self.story.state == "up":
             assert isinstance(admission, Ask)
+        elif self.story.state == "down":
+            assert isinstance(admission, Away)
         else:
             assert not isinstance(admission, Ask)
         if not isinstance(admission, Away):
@@ -448,6 +459,10 @@ class AnySequence(RuleBasedStateMachine):
     @invariant()
     def a_ping_is_never_further_away_than_the_interval(self) -> None:
         assert self.story.availability.next_ping <= self.story.now + INTERVAL
+
+    @invariant()
+    def nothing_but_a_preauth_that_works_is_wanted_while_pings_work(self) -> None:
+        assert not self.story.availability.wants_preauth or self.story.state == "down"
 
     @invariant()
     def there_is_a_reason_unless_all_is_well(self) -> None:

@@ -16,12 +16,13 @@ from typing import Any
 import aiohttp
 import pytest
 
-from ldapproxy.duo.calls import CallOutcome, Endpoint, Failure, Reply
+from ldapproxy.duo.calls import AWAY, CallOutcome, Endpoint, Failure, Reply
 from ldapproxy.duo.settings import DuoSettings
 from ldapproxy.duo.signing import Signer
 from ldapproxy.duo.transport import Transport, failure_of
 from tests.support import duo_faults
 from tests.support.duo_faults import HOST, Authority, Behaviour, FaultyServer, http, serve
+from tests.support.fault_proxy import FaultProxy
 from tests.unit.duo.conftest import MakeSettings, Run
 
 Build = Callable[[FaultyServer], Behaviour]
@@ -130,6 +131,32 @@ def test_faults_inside_tls(
             within = SILENCE if expected is CallOutcome.RESPONSE_TIMEOUT else WITHIN
             assert outcome(await send(settings(server.port), within=within)) is expected
             assert len(server.requests) == 1, "a POST is never repeated"
+
+    run_on_each_loop(scene())
+
+
+def test_nothing_reaches_duo_over_a_kept_connection(
+    run_on_each_loop: Run, settings: MakeSettings, authority: Authority
+) -> None:
+    """A line that is cut costs a login no more on a kept connection than on a new one, and no second try."""
+
+    async def scene() -> None:
+        async with serve(http(ANSWER), authority.server_context()) as server:
+            with FaultProxy(server.port) as leg:
+                there = settings(leg.port, connect_timeout=1.0)
+                transport = Transport(there)
+                request = Signer(there, time.time).sign(Endpoint.PREAUTH, {"username": "alice"})
+                assert isinstance(await transport.send(Endpoint.PREAUTH, request, WITHIN), Reply)
+                leg.lose(True)
+                reply = await transport.send(Endpoint.PREAUTH, request, 60.0)
+                assert isinstance(reply, Failure)
+                assert reply.outcome is CallOutcome.RESPONSE_TIMEOUT
+                assert "nothing reaches Duo" in reply.detail
+                assert outcome(await transport.send(Endpoint.PREAUTH, request, 60.0)) in AWAY
+                leg.lose(False)
+                assert isinstance(await transport.send(Endpoint.PREAUTH, request, WITHIN), Reply)
+                assert (server.connections, len(server.requests)) == (2, 2)
+                await transport.aclose()
 
     run_on_each_loop(scene())
 

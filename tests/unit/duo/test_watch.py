@@ -49,7 +49,11 @@ def duo(process: SimulatorProcess) -> SimulatorProcess:
 
 @asynccontextmanager
 async def watching(
-    settings: MakeSettings, duo: SimulatorProcess, states: States, interval: float = 0.2
+    settings: MakeSettings,
+    duo: SimulatorProcess,
+    states: States,
+    interval: float = 0.2,
+    response_timeout: float = 5.0,
 ) -> AsyncIterator[WatchedDuo]:
     watched = WatchedDuo(
         settings(
@@ -59,6 +63,7 @@ async def watching(
             secret_key=Secret(duo.secret_key),
             ca_file=Path(duo.ca_file),
             ping_interval=interval,
+            response_timeout=response_timeout,
         ),
         states,
     )
@@ -113,6 +118,32 @@ def test_while_duo_is_down_no_login_reaches_it(
             for _ in range(10):
                 assert (await watched.verify(a_login(), 30.0)).outcome is SecondFactorOutcome.UNAVAILABLE
             assert duo.logins() == 0
+
+    run(scene())
+
+
+def test_a_preauth_that_hangs_is_found_to_work_again_without_a_login(
+    run: Run, settings: MakeSettings, duo: SimulatorProcess
+) -> None:
+    """Pings are answered all the time. No login waits, and none is needed."""
+
+    async def scene() -> None:
+        states = States()
+        async with watching(settings, duo, states, response_timeout=0.3) as watched:
+            await control(lambda: duo.fault("preauth", "hang"))
+            for _ in range(3):
+                assert (await watched.verify(a_login(), 30.0)).outcome is SecondFactorOutcome.UNAVAILABLE
+            assert watched.state is State.DOWN
+            pings = states.pings
+            await until(lambda: states.pings > pings + 2)
+            assert watched.state is State.DOWN
+            for _ in range(10):
+                result = await watched.verify(a_login(), 30.0)
+                assert (result.outcome, result.detail) == (SecondFactorOutcome.UNAVAILABLE, watched.reason)
+            await control(duo.clear_faults)
+            await until(lambda: watched.state is State.UP)
+            assert not duo.calls("auth"), "nobody was asked"
+        assert states.states == ["up", "down", "up"]
 
     run(scene())
 
