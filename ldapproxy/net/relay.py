@@ -120,7 +120,7 @@ class Relay:
             return
         if self._rest:
             self._connection = None
-            connection.transport.unregisterProducer()
+            connection.end_pace()
             self._reading.release(Cause.DIRECTORY_SLOW)
             self._leftover = Leftover(connection, self, self._rest, self._directory.response_timeout)
         elif not connection.stop_relaying():
@@ -156,7 +156,7 @@ class Relay:
         connection, self._connection = self._connection, None
         if connection is None:
             return
-        connection.transport.unregisterProducer()
+        connection.end_pace()
         self._reading.release(Cause.DIRECTORY_SLOW)
         if self._client_is_slow:
             connection.transport.resumeProducing()
@@ -299,5 +299,5 @@ class Relay:
 
 
 def _close(connection: DirectoryConnection, why: str) -> None:
-    connection.transport.unregisterProducer()
+    connection.end_pace()
     connection.abort(why)

@@ -10,10 +10,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol as TypingProtocol
 
-from twisted.internet.interfaces import (
-    IHandshakeListener,
-    IOpenSSLClientConnectionCreator,
-)
+from twisted.internet.interfaces import IHandshakeListener, IOpenSSLClientConnectionCreator
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -58,6 +55,7 @@ class DirectoryConnection(Protocol):
     def __init__(self, server: str) -> None:
         self.server = server
         self.is_open = False
+        self._has_transport = False
         self._framer = MessageFramer(_ANSWER_SIZE, allow_zero_id=True)
         self._answer: asyncio.Future[Frame] | None = None
         self._awaited = (0, 0)
@@ -98,8 +96,7 @@ class DirectoryConnection(Protocol):
 
         Raises:
             DirectoryLost: no answer came, or something else did. The connection is closed then: a request
-                that was
-                written is never sent again.
+                that was written is never sent again.
         """
         if self._framer.buffered:
             self.abort("the directory sent something that nobody had asked for")
@@ -223,6 +220,11 @@ class DirectoryConnection(Protocol):
         """Sends bytes."""
         self.transport.write(data)
 
+    def end_pace(self) -> None:
+        """Takes the transport's producer away; one behind StartTLS cannot be asked once it is gone."""
+        if self._has_transport:
+            self.transport.unregisterProducer()
+
     def abort(self, why: str) -> None:
         """Closes at once. Nothing more comes out of it, not even `directory_lost`."""
         self._sink = None
@@ -236,7 +238,7 @@ class DirectoryConnection(Protocol):
 
     def connectionMade(self) -> None:
         """TCP is up."""
-        self.is_open = True
+        self.is_open = self._has_transport = True
         self.transport.setTcpNoDelay(True)
         self.transport.setTcpKeepAlive(True)
 
@@ -263,6 +265,7 @@ class DirectoryConnection(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone."""
+        self._has_transport = False
         if self.is_open:
             self.is_open = False
             self._why_lost = why_lost(reason)

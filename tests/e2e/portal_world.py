@@ -148,6 +148,7 @@ def recovery_codes(page: Page, label: str) -> list[str]:
     page.get_by_role("link", name="Print recovery codes").click()
     page.get_by_label("Label").fill(label)
     page.get_by_role("button", name="Make the codes").click()
+    expect(page.locator(".codes")).to_be_visible()
     codes = [code.replace(" ", "") for code in page.locator(".codes code").all_inner_texts()]
     assert len(codes) == 10
     assert all(re.fullmatch(r"\d{9}", code) for code in codes)

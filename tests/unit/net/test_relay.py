@@ -17,6 +17,7 @@ from tests.unit.net.scripted_directory import (
     entry,
     notice,
     search_done,
+    server_context,
     start_tls_response,
 )
 from tests.unit.net.usual_settings import server_tls
@@ -300,6 +301,30 @@ def test_a_directory_that_closes_an_anonymous_session(on_reactor: OnReactor) -> 
             await peer.close()
             (told,) = await client.receive_end()
             assert told.result_code == 52, "an answer was awaited"
+
+    on_reactor(scenario())
+
+
+def test_a_directory_whose_tcp_ends_without_a_farewell_of_tls(
+    on_reactor: OnReactor, authority: Authority
+) -> None:
+    async def scenario() -> None:
+        async with World({"start_tls": True, "ca_file": authority.ca_file}) as world:
+            client = await world.client()
+            await client.send(bind(1))
+            peer = await world.directory.accept()
+            await peer.receive()
+            await peer.send(start_tls_response(1))
+            await peer.start_tls(server_context(authority.server()))
+            await peer.receive()
+            await peer.send(bind_response(1))
+            assert (await client.receive()).result_code == 0
+            await client.send(search(2))
+            await peer.receive()
+            peer.half_close_below_tls()
+            told = await client.receive_end()
+            assert [(message.message_id, message.result_code) for message in told] == [(0, 52)]
+            await eventually(lambda: not world.listener._sessions, "the session to end")
 
     on_reactor(scenario())
 

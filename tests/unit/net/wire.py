@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 import ssl
 import struct
@@ -111,6 +112,11 @@ class Wire:
     def half_close(self) -> None:
         """Says that nothing more will be sent."""
         self.writer.write_eof()
+
+    def half_close_below_tls(self) -> None:
+        """Ends TCP without TLS's own end, as a process that is killed does."""
+        with socket.socket(fileno=os.dup(self._socket.fileno())) as same:  # the loop's own cannot do it
+            same.shutdown(socket.SHUT_WR)
 
     def reset(self) -> None:
         """Closes with a reset."""
