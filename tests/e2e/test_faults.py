@@ -45,7 +45,13 @@ def leg(slapd: Slapd) -> Iterator[FaultProxy]:
 
 
 def proxy_over(
-    folder: Path, slapd: Slapd, duo: SimulatorProcess, leg: FaultProxy, listener: Settings | None = None
+    folder: Path,
+    slapd: Slapd,
+    duo: SimulatorProcess,
+    leg: FaultProxy,
+    listener: Settings | None = None,
+    scheme: str = "ldap",
+    start_tls: bool = False,
 ) -> ProxyProcess:
     directory = directory_settings(
         slapd,
@@ -53,7 +59,8 @@ def proxy_over(
         connect_timeout="2s",
         # So that a look-up does not meet a fault that is meant for the session's own connection.
         lookup_cache="10m",
-        urls=[f"ldap://127.0.0.1:{leg.port}"],
+        urls=[f"{scheme}://127.0.0.1:{leg.port}"],
+        start_tls=start_tls,
     )
     return ProxyProcess(folder / "proxy", directory, duo_settings(duo), {"vpn": listener or {}})
 
@@ -130,12 +137,17 @@ def test_a_directory_that_hangs(tmp_path: Path, slapd: Slapd, duo: SimulatorProc
         settled(proxy)
 
 
+@pytest.mark.parametrize("security", ["clear", "StartTLS", "ldaps"])
 def test_clients_and_directory_connections_that_are_killed_at_random(
-    tmp_path: Path, slapd: Slapd, duo: SimulatorProcess, leg: FaultProxy
+    tmp_path: Path, slapd: Slapd, duo: SimulatorProcess, security: str
 ) -> None:
     duo.answer_always("approve", after=0.01)
     chance = random.Random(42)
-    with proxy_over(tmp_path, slapd, duo, leg) as proxy:
+    port, scheme = (slapd.ldaps_port, "ldaps") if security == "ldaps" else (slapd.port, "ldap")
+    with (
+        FaultProxy(port) as leg,
+        proxy_over(tmp_path, slapd, duo, leg, scheme=scheme, start_tls=security == "StartTLS") as proxy,
+    ):
         assert login(proxy) == 0
         settled(proxy)
         before = descriptors(proxy)
