@@ -180,8 +180,7 @@ def _raise_descriptor_limit(configuration: Configuration) -> None:
     """Raises the soft limit of descriptors, and warns when that does not fit `limits`."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    sessions = sum(listener.limits.connections for listener in configuration.listeners)
-    needed = sessions * _DESCRIPTORS_PER_SESSION + _SPARE_DESCRIPTORS
+    sessions, needed = _most_descriptors(configuration)
     if hard not in (resource.RLIM_INFINITY, -1) and hard < needed:
         _log.warning(
             "%d descriptors may be open, but limits.connections allow %d sessions, which take up to %d; "
@@ -190,3 +189,9 @@ def _raise_descriptor_limit(configuration: Configuration) -> None:
             sessions,
             needed,
         )
+
+
+def _most_descriptors(configuration: Configuration) -> tuple[int, int]:
+    """The sessions that `limits` allow, and the descriptors that these and all the rest take."""
+    sessions = sum(listener.limits.connections for listener in configuration.listeners)
+    return sessions, sessions * _DESCRIPTORS_PER_SESSION + _SPARE_DESCRIPTORS

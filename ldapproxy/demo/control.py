@@ -139,7 +139,7 @@ class Control:
     async def _certificate(self, document: Document) -> None:
         certificate, key = Path(document["certificate_file"]), Path(document["private_key_file"])
         try:
-            self._simulator.listener.use_certificate(CertificateFiles(certificate, key))
+            await self._simulator.listener.use_certificate(CertificateFiles(certificate, key))
         except CertificateError as error:
             raise ValueError(str(error)) from error
 

@@ -38,8 +38,7 @@ class DuoListener:
     """
 
     def __init__(self, respond: Respond, certificate: CertificateFiles, host: str, port: int) -> None:
-        self._tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        certificate.load_into(self._tls)
+        self._tls = _presenting(certificate)
         # aiohttp's low-level server: an application with a router costs a third more time a call.
         # Cancellation: a client that hangs up frees what waited for it.
         self._server = web.Server(
@@ -78,13 +77,19 @@ class DuoListener:
         """Calls `changed` whenever the reachability changes."""
         self._observers.append(changed)
 
-    def use_certificate(self, certificate: CertificateFiles) -> None:
+    async def use_certificate(self, certificate: CertificateFiles) -> None:
         """Presents another certificate from now on; open connections are cut.
 
         Raises:
             CertificateError: it cannot be used.
         """
-        certificate.load_into(self._tls)
+        # Not into the context in use: OpenSSL keeps one certificate of each type of key there.
+        self._tls = _presenting(certificate)
+        before = self._site
+        if before is not None:
+            # The new socket first: nobody is refused in between.
+            await self._open()
+            await before.stop()
         self.cut_connections()
 
     def cut_connections(self) -> None:
@@ -101,8 +106,7 @@ class DuoListener:
         self.reachability = wanted
         match wanted:
             case Reachability.ON:
-                self._site = web.SockSite(self._runner, self._bind(), ssl_context=self._tls, backlog=_BACKLOG)
-                await self._site.start()
+                await self._open()
             case Reachability.SILENT:
                 self._mute = self._bind()
                 self._mute.listen(_BACKLOG)
@@ -113,6 +117,11 @@ class DuoListener:
                 pass
         for changed in self._observers:
             changed()
+
+    async def _open(self) -> None:
+        """Serves on a socket of its own, with the certificate of today."""
+        self._site = web.SockSite(self._runner, self._bind(), ssl_context=self._tls, backlog=_BACKLOG)
+        await self._site.start()
 
     async def _close(self) -> None:
         """Closes whatever serves the port now, and every connection."""
@@ -139,6 +148,17 @@ class DuoListener:
             bound.close()
             raise OSError(error.errno, f"{self.host}:{self.port}: {error.strerror}") from error
         return bound
+
+
+def _presenting(certificate: CertificateFiles) -> ssl.SSLContext:
+    """A context with this certificate and no other.
+
+    Raises:
+        CertificateError: it cannot be used.
+    """
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    certificate.load_into(context)
+    return context
 
 
 class _Reset(asyncio.Protocol):

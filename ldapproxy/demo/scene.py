@@ -37,6 +37,10 @@ from ldapproxy.demo.standalone import SimulatorOptions, serving
 from ldapproxy.net.bridge import wait_for
 from ldapproxy.secret import Secret
 
+# Of each of the three listeners. A machine with a low limit lets a process have 4,096 descriptors, and the
+# proxy takes three for each connection and 1,000 more.
+_CONNECTIONS = 100
+
 
 @dataclass(frozen=True, slots=True)
 class SceneOptions:
@@ -200,6 +204,8 @@ class Scene:
             f"      - group: {_quoted(EXEMPT_GROUP_DN)}",
             "    shared_accounts:",
             f"      - {{dn: {_quoted(SHARED_ACCOUNT_DN)}, push: all}}",
+            # One person tries things out: also where a process may open few descriptors, all of these fit.
+            f"    limits: {{connections: {_CONNECTIONS}}}",
             # Who tries things out denies a lot, and wants the next push at once.
             "    push_limits: {pushes: 0, pause_after_denial: 0s, pause_after_fraud: 0s}",
         ]

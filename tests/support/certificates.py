@@ -39,10 +39,13 @@ class Authority:
         self.ca_file = folder / "ca.pem"
         self._authority.cert_pem.write_to_path(self.ca_file)
 
-    def server(self, *names: str, not_after: datetime | None = None) -> ServerCertificate:
-        """A certificate for `names` (addresses or host names), by default those of loopback."""
+    def server(self, *names: str, not_after: datetime | None = None, rsa: bool = False) -> ServerCertificate:
+        """A certificate for `names` (addresses or host names), by default loopback's; ECDSA, or RSA."""
+        key_type = trustme.KeyType.RSA if rsa else trustme.KeyType.ECDSA
         # trustme's certificates start in the year 2000, so any end after that makes a valid period.
-        return self._write(self._authority.issue_cert(*(names or LOOPBACK_NAMES), not_after=not_after))
+        return self._write(
+            self._authority.issue_cert(*(names or LOOPBACK_NAMES), not_after=not_after, key_type=key_type)
+        )
 
     def expired(self, *names: str) -> ServerCertificate:
         """A certificate that ended yesterday."""

@@ -11,14 +11,16 @@ from tests.support.certificates import Authority
 from tests.support.simulator import SimulatorProcess
 
 
-def certificate_of(duo: SimulatorProcess) -> object:
+def certificate_of(duo: SimulatorProcess) -> bytes:
     """Makes a TLS connection that verifies, and returns the certificate."""
     context = ssl.create_default_context(cafile=str(duo.ca_file))
     with (
         socket.create_connection(("127.0.0.1", duo.port), timeout=10) as plain,
         context.wrap_socket(plain, server_hostname="127.0.0.1") as secured,
     ):
-        return secured.getpeercert()
+        found = secured.getpeercert(binary_form=True)
+        assert found is not None
+        return found
 
 
 def test_off_refuses_connections_and_keeps_the_port(duo: SimulatorProcess) -> None:
@@ -76,6 +78,25 @@ def test_the_certificate_can_be_exchanged_while_it_serves(duo: SimulatorProcess)
             certificate_of(duo)
     duo.present_good_certificate()
     assert certificate_of(duo)
+
+
+def test_another_type_of_key_takes_the_place_of_the_first(duo: SimulatorProcess) -> None:
+    """RSA and ECDSA stand side by side in one context, and OpenSSL would choose between them."""
+    for rsa in (True, False, True):
+        certificate = duo.authority.server(rsa=rsa)
+        duo.present(certificate)
+        pem = certificate.certificate_file.read_text().partition("-----END")[0]
+        assert certificate_of(duo) == ssl.PEM_cert_to_DER_cert(f"{pem}-----END CERTIFICATE-----\n")
+    duo.present_good_certificate()
+
+
+def test_a_certificate_that_is_presented_later_is_there_when_the_port_opens(duo: SimulatorProcess) -> None:
+    duo.power("off")
+    duo.present(duo.authority.expired())
+    duo.power("on")
+    with pytest.raises(ssl.SSLCertVerificationError, match="expired"):
+        certificate_of(duo)
+    duo.present_good_certificate()
 
 
 def test_a_stranger_s_certificate_does_not_verify(

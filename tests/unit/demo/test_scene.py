@@ -8,6 +8,7 @@ import urllib.request
 
 import pytest
 
+from ldapproxy.app import _most_descriptors
 from ldapproxy.auth.outcomes import FailMode
 from ldapproxy.config.load import load
 from ldapproxy.demo.people import CAST, SHARED_ACCOUNT_DN
@@ -37,6 +38,7 @@ def test_the_configuration_is_one_that_the_proxy_reads() -> None:
         assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
         # A clear-text listener on loopback is nothing to warn about, and every setting has an effect.
         assert configuration.warnings == ()
+        assert _most_descriptors(configuration)[1] <= 4096, "a machine with a low limit has that many"
     assert not path.parent.exists(), "the demo leaves nothing behind"
 
 
