@@ -15,6 +15,7 @@ Sections of the file, with keys, defaults and bounds:
 What they are read with:
 
     sections        one map, key by key: defaults, required keys, unknown keys
+    belonging       where a key belongs that stands in the wrong section
     values          text, booleans, numbers, durations, sizes, choices, lists
     addresses       URLs, hosts, networks        names           DNs, attributes, OIDs, filters
     files           files, and who can read them certificates    PEM files

@@ -6,7 +6,7 @@ not know the file. No secret is in it.
 
 from __future__ import annotations
 
-from ldapproxy.auth.sign_in import BY_TAP
+from ldapproxy.auth.outcomes import Factor
 from ldapproxy.config.configuration import Configuration, DirectorySettings, Portal
 from ldapproxy.config.describe_listener import describe_listener
 from ldapproxy.config.directories import is_active_directory
@@ -18,6 +18,8 @@ from ldapproxy.observe.settings import AuditToFile, AuditToStdout, AuditToSyslog
 from ldapproxy.offline import address
 from ldapproxy.offline.settings import OfflineSettings
 from ldapproxy.web.settings import AdminSettings
+
+_TAPS = {Factor.PUSH: "a push", Factor.PHONE: "a call"}
 
 
 def describe(configuration: Configuration) -> str:
@@ -34,7 +36,7 @@ def describe(configuration: Configuration) -> str:
     parts += [_directory(directory) for directory in configuration.directories]
     parts += [_duo(duo) for duo in configuration.duo]
     if configuration.offline is not None:
-        parts.append(_offline(configuration.offline))
+        parts.append(_offline(configuration.offline, configuration.portal))
     if configuration.portal is not None:
         parts.append(_portal(configuration.portal, configuration))
     parts.append(_operation(configuration))
@@ -116,7 +118,7 @@ def _duo(duo: DuoSettings) -> str:
     )
 
 
-def _offline(offline: OfflineSettings) -> str:
+def _offline(offline: OfflineSettings, portal: Portal | None) -> str:
     further = len(offline.encryption_keys) - 1
     rotated = f", {further} more can still decrypt" if further else ""
     return render(
@@ -131,7 +133,10 @@ def _offline(offline: OfflineSettings) -> str:
             ),
             Paragraph(
                 "Enrolment",
-                ["By `ldapproxy offline`, for whoever can read this configuration and write to the store."],
+                [
+                    "By `ldapproxy offline`, for whoever can read this configuration and write to the store.",
+                    *(["By the portal, for whoever can sign in there."] if portal is not None else []),
+                ],
             ),
         ],
     )
@@ -143,7 +148,7 @@ def _portal(portal: Portal, configuration: Configuration) -> str:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     group = listener.policy.require_group
     members = "" if group is None else f", provided that they are in {group}"
-    taps = " or ".join(sorted(factor.value for factor in listener.policy.factors & BY_TAP))
+    taps = " or ".join(words for factor, words in _TAPS.items() if factor in listener.policy.factors)
     return render(
         "Portal",
         [
@@ -157,7 +162,7 @@ def _portal(portal: Portal, configuration: Configuration) -> str:
             Paragraph(
                 "Who",
                 [
-                    f"People sign in with their password in directory {listener.directory} and a {taps} of "
+                    f"People sign in with their password in directory {listener.directory} and {taps} of "
                     f"Duo application {listener.duo}, as at listener {listener.name}{members}.",
                     "No exemption, no bypass, no passcode, no remembered login and no fail mode lets anybody "
                     "in there. While Duo is away nothing can be added.",

@@ -22,10 +22,12 @@ from ldapproxy.auth.policy import (
     Network,
     UsernameSource,
 )
+from ldapproxy.auth.sign_in import BY_TAP
 from ldapproxy.auth.usernames import LowerCase, Substitution
 from ldapproxy.config.configuration import DirectorySettings
 from ldapproxy.config.describe_outage import describe_outage
 from ldapproxy.config.describe_pushes import describe_pushes
+from ldapproxy.config.listener_values import ALWAYS_RELAYED
 from ldapproxy.config.paragraphs import Paragraph, render
 from ldapproxy.config.values import show_duration, show_size
 from ldapproxy.duo.settings import DuoSettings
@@ -179,6 +181,8 @@ def _second_factor(policy: ListenerPolicy) -> list[str]:
     else:
         typed = [f"password{policy.delimiter}{form}" for _, forms in allowed for form in forms]
         sentences.append(f"Who wants another one types {' or '.join(typed)}.")
+        if policy.factors & BY_TAP:
+            sentences.append(f"password{policy.delimiter}@NAME asks the device of that name.")
         if Factor.PASSCODE in policy.factors:
             sentences.append("(sms only sends passcodes for the next login; this one fails.)")
     if policy.client_is_user:
@@ -242,8 +246,9 @@ def _after_login(listener: ListenerSettings) -> list[str]:
     else:
         names = ", ".join(listener.password_attributes)
         sentences.append(f"Compare of, and filters on, {names} are refused.")
-    if listener.extended_operations:
-        sentences.append(f"Also relayed: extended operations {', '.join(listener.extended_operations)}.")
+    further = [oid for oid in listener.extended_operations if oid not in ALWAYS_RELAYED]
+    relayed = [*ALWAYS_RELAYED.values(), *further]
+    sentences.append(f"Of extended operations, {', '.join(relayed)} are relayed, and no other.")
     return sentences
 
 

@@ -49,8 +49,10 @@ def _who(policy: ListenerPolicy, offline: OfflineSettings | None) -> list[str]:
         case FailMode.CLOSED:
             return ["Meanwhile: nobody gets in, whatever is typed."]
         case FailMode.OPEN:
+            group = policy.require_group
+            whom = "everybody" if group is None else f"members of {group} only"
             return [
-                "Meanwhile: the password is enough, for everybody. Each such login is a warning in the log, "
+                f"Meanwhile: the password is enough, for {whom}. Each such login is a warning in the log, "
                 "and has a reason of its own in the audit log and the metrics."
             ]
         case FailMode.OFFLINE:

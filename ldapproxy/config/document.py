@@ -31,6 +31,7 @@ class Kind(Enum):
     NULL = "null"
     TRUE = "true"
     FALSE = "false"
+    NUMBER = "number"
     PLAIN = "plain"
     QUOTED = "quoted"
 
@@ -256,5 +257,7 @@ def _kind(node: yaml.ScalarNode) -> Kind:
             return Kind.NULL
         case "tag:yaml.org,2002:bool":
             return Kind.TRUE if node.value.lower() in {"true", "yes", "on"} else Kind.FALSE
+        case "tag:yaml.org,2002:int" | "tag:yaml.org,2002:float":
+            return Kind.NUMBER
         case _:
             return Kind.PLAIN

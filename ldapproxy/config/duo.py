@@ -6,12 +6,14 @@ Owns the keys of a Duo application, their defaults and bounds. It must not know 
 from __future__ import annotations
 
 from ldapproxy.config import addresses, certificates, values
-from ldapproxy.config.document import Node
+from ldapproxy.config.document import Kind, Node
 from ldapproxy.config.files import Surroundings
 from ldapproxy.config.secret_sources import secret
 from ldapproxy.config.sections import Section
 from ldapproxy.config.values import Invalid
 from ldapproxy.duo.settings import DuoSettings
+
+_NO_TEXTS = frozenset({Kind.NUMBER, Kind.TRUE, Kind.FALSE})
 
 _proxy_url = addresses.url({"http": None}, example="http://proxy.example.com:3128")
 
@@ -65,6 +67,8 @@ def read_duo(name: str, section: Section, surroundings: Surroundings) -> DuoSett
 def _key(node: Node) -> str:
     """An integration key. Duo's have 20 characters, beginning with DI; refused is what no key can hold."""
     value = values.text(node)
+    if values.scalar(node, "a text").kind in _NO_TEXTS:
+        raise Invalid.at(node, "is not a text to YAML, but a number or the like; put it in quotes")
     if not value.isascii() or " " in value or ":" in value:
         raise Invalid.at(node, "must be an integration key such as DIXXXXXXXXXXXXXXXXXX")
     return value

@@ -64,6 +64,8 @@ def _store(section: Section, surroundings: Surroundings) -> str | None:
     except ValueError as error:
         section.error(key, str(error))
         return None
+    for warning in place.warnings():
+        section.warn(key, warning)
     if isinstance(place, SqliteFile) and place.path.parent == place.path.parent.parent:
         section.warn(
             key, "is a file in the root folder; a path from the folder of this file is sqlite:///./offline.db"

@@ -1,6 +1,7 @@
 """Reads one map of the file key by key: defaults, required keys, unknown keys.
 
-Owns the bookkeeping; what has been read is what is known. It must not know any key or kind of value.
+Owns the bookkeeping; what has been read is what is known. It must not know any key or kind of value;
+where a key belongs that is not known here, `belonging` says.
 
 Nothing raises: a value that cannot be used goes into the report, and reading goes on, so that all problems
 come at once. What `read` and `require` return for it only has to fit the type, since the configuration is
@@ -11,9 +12,13 @@ from __future__ import annotations
 
 from typing import TypeVar
 
+from ldapproxy.config.belonging import belongs_under
 from ldapproxy.config.document import Kind, Mapping, Node, Scalar
 from ldapproxy.config.problems import Place, Report
 from ldapproxy.config.values import Invalid, Parser, did_you_mean
+
+# `directory` for `directories`, and nearer; `username_search` for `username` is further away.
+_SLIP = 0.8
 
 T = TypeVar("T")
 D = TypeVar("D")
@@ -120,9 +125,7 @@ class Section:
         """Reports every key that nobody read."""
         for key, node in self._node.items.items():
             if key not in self._known:
-                known = list(self._known)
-                hint = did_you_mean(key, known) or _choose_from(known)
-                self._report.error(node.place, f"is not a known key{hint}")
+                self._report.error(node.place, f"is not a known key{_hint(key, list(self._known))}")
 
     def _parse(self, key: str, parser: Parser[T]) -> tuple[T] | None:
         if not self.given(key):
@@ -132,6 +135,16 @@ class Section:
         except Invalid as invalid:
             self._report.errors += invalid.problems
             return None
+
+
+def _hint(key: str, known: list[str]) -> str:
+    """What may have been meant: a slip of the pen, else a key in the wrong section, else something near."""
+    return (
+        did_you_mean(key, known, nearness=_SLIP)
+        or belongs_under(key)
+        or did_you_mean(key, known)
+        or _choose_from(known)
+    )
 
 
 def _choose_from(known: list[str]) -> str:

@@ -28,6 +28,10 @@ def read_admin(section: Section) -> Endpoint | None:
     """The admin address; None only after an error was reported."""
     endpoint = section.require("url", _admin_url, hint=f"such as {_ADMIN_EXAMPLE}")
     section.finish()
+    if endpoint is not None and not addresses.is_loopback(endpoint.host):
+        section.warn(
+            "url", "metrics and status go out in clear text to whoever asks: others can reach the address"
+        )
     return endpoint
 
 

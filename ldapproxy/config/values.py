@@ -79,9 +79,11 @@ def integer(minimum: int, maximum: int, because: str) -> Parser[int]:
 
     def parse(node: Node) -> int:
         value = scalar(node, "a whole number").text
-        if not re.fullmatch(r"-?(0|[1-9][0-9]{0,17})", value):
+        found = re.fullmatch(r"(-?)(0|[1-9][0-9]*)", value)
+        if not found:
             raise Invalid.at(node, "must be a whole number")
-        return _within(node, int(value), minimum, maximum, because, str)
+        number = -_number(found[2]) if found[1] else _number(found[2])
+        return _within(node, number, minimum, maximum, because, str)
 
     return parse
 
@@ -91,12 +93,12 @@ def duration(minimum: float, maximum: float, because: str) -> Parser[float]:
 
     def parse(node: Node) -> float:
         value = scalar(node, "a duration such as 10s").text
-        found = re.fullmatch(r"([0-9]{1,9}) ?(ms|s|m|h|d)", value)
+        found = re.fullmatch(r"([0-9]+) ?(ms|s|m|h|d)", value)
         if not found:
             raise Invalid.at(
                 node, "must be a duration: a whole number and a unit, such as 500ms, 10s, 5m, 8h or 7d"
             )
-        return _within(node, int(found[1]) * _SECONDS[found[2]], minimum, maximum, because, show_duration)
+        return _within(node, _number(found[1]) * _SECONDS[found[2]], minimum, maximum, because, show_duration)
 
     return parse
 
@@ -106,12 +108,18 @@ def size(minimum: int, maximum: int, because: str) -> Parser[int]:
 
     def parse(node: Node) -> int:
         value = scalar(node, "a size such as 64KiB").text
-        found = re.fullmatch(r"([0-9]{1,9}) ?(B|KiB|MiB|GiB)", value)
+        found = re.fullmatch(r"([0-9]+) ?(B|KiB|MiB|GiB)", value)
         if not found:
             raise Invalid.at(node, "must be a size: a whole number and a unit, such as 64KiB or 4MiB")
-        return _within(node, int(found[1]) * _BYTES[found[2]], minimum, maximum, because, show_size)
+        return _within(node, _number(found[1]) * _BYTES[found[2]], minimum, maximum, because, show_size)
 
     return parse
+
+
+def _number(digits: str) -> int:
+    """The number; one of more digits than any bound has becomes a huge one, since Python limits `int()`."""
+    digits = digits.lstrip("0") or "0"
+    return int(digits) if len(digits) <= 18 else 10**18
 
 
 N = TypeVar("N", int, float)
@@ -194,10 +202,16 @@ def list_of(parser: Parser[H], if_empty: str | None = None) -> Parser[tuple[H, .
     return parse
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """`; did you mean X?`, or nothing when no known word is near."""
+def did_you_mean(word: str, known: Iterable[str], nearness: float = 0.6) -> str:
+    """`; did you mean X?`, or nothing when no known word is near.
+
+    Args:
+        word: what the file says.
+        known: what it may say.
+        nearness: the share of letters that must be the same, from 0 to 1.
+    """
     lower = {name.lower(): name for name in known if any(map(str.isalpha, name))}
-    near = difflib.get_close_matches(word.lower(), lower, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(word.lower(), lower, n=1, cutoff=nearness)
     return f"; did you mean {lower[near[0]]}?" if near else ""
 
 

@@ -76,10 +76,6 @@ class Database:
         with self._failures(), self._transaction({WRITES: True, PATIENCE: patience}) as connection:
             yield connection
 
-    def warnings(self) -> tuple[str, ...]:
-        """What is not as safe as it could be, a sentence each."""
-        return self._place.warnings()
-
     @contextmanager
     def _transaction(self, options: Mapping[str, object]) -> Iterator[Connection]:
         with self._place.connections.connect() as opened:

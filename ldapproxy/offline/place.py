@@ -45,4 +45,4 @@ class Place(Protocol):
         """What a driver's exception means and what to do; completes a sentence that begins with the place."""
 
     def warnings(self) -> tuple[str, ...]:
-        """What is not as safe as it could be, a sentence each."""
+        """What is not as safe as it could be, a sentence each; found out without opening anything."""

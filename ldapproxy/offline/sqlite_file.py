@@ -197,7 +197,7 @@ def _is_missing(path: Path) -> bool:
 def _mode(path: Path) -> int:
     try:
         return path.stat().st_mode
-    except OSError:
+    except (OSError, ValueError):  # not there, or no path at all
         return 0
 
 

@@ -162,8 +162,6 @@ class OfflineStore:
     def _look(self) -> None:
         with self._database.read():
             pass
-        for warning in self._database.warnings():
-            _log.warning("%s", warning)
 
     def _verify(self, question: VerifyOffline, renewal: float | None, now: float) -> Verification | None:
         with self._database.write() as connection:

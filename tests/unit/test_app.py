@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 
 from tests.support.ldap_bytes import bind, search
 from tests.support.ldap_client import LdapClient
@@ -32,7 +33,9 @@ def mute_directory() -> Iterator[int]:
         yield server.getsockname()[1]
 
 
-def proxy(folder: Path, directory_port: int, **listener: Any) -> ProxyProcess:
+def proxy(
+    folder: Path, directory_port: int, extra: dict[str, Any] | None = None, **listener: Any
+) -> ProxyProcess:
     """A process with one listener in front of a directory on this port."""
     directory = {
         "urls": [f"ldap://127.0.0.1:{directory_port}"],
@@ -45,7 +48,7 @@ def proxy(folder: Path, directory_port: int, **listener: Any) -> ProxyProcess:
         "integration_key": "DI0123456789ABCDEFGH",
         "secret_key": SECRET_KEY,
     }
-    return ProxyProcess(folder, directory, duo, {"vpn": {"limits": {"connections": 100}, **listener}})
+    return ProxyProcess(folder, directory, duo, {"vpn": {"limits": {"connections": 100}, **listener}}, extra)
 
 
 @contextmanager
@@ -142,6 +145,20 @@ def test_a_process_at_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
         running.send_signal(signal.SIGUSR1)
         running.wait_for(lambda: "all remembered logins were forgotten" in running.errors(), "the purge")
+
+
+def test_the_warnings_of_the_configuration_are_in_the_log_once(tmp_path: Path) -> None:
+    store = tmp_path / "offline.db"
+    store.touch(0o644)
+    store.chmod(0o644)
+    offline = {"store": f"sqlite:///{store}", "encryption_key": Fernet.generate_key().decode()}
+    with mute_directory() as port:
+        running = proxy(tmp_path, port, {"offline": offline}, fail_mode="offline", bind_timeout="20s")
+        with started(running):
+            running.wait_for(lambda: store.stat().st_size > 0, "the store to be looked at")
+    said = running.errors()
+    assert said.count("offline.db can be read or written by others; chmod 600 it") == 1
+    assert "offline.store: " in said
 
 
 @pytest.mark.parametrize("which", ["listener", "admin"])

@@ -43,11 +43,13 @@ def test_the_defaults(sample: Sample) -> None:
         "Allowed: push, phone call, passcode.",
         "Who types only the password gets a push, or a call if no device can do a push.",
         "Who wants another one types password,push or password,phone or password,123456 or password,sms.",
-        "(sms only sends passcodes for the next login; this one fails.)",
+        "password,@NAME asks the device of that name. (sms only sends passcodes for the next login; this one "
+        "fails.)",
         "Nobody: each login needs the second factor.",
         "The root DSE can be read, nothing else.",
         "Whatever the directory lets the person do.",
         "Compare of, and filters on, userPassword,",
+        'Of extended operations, "Who am I?", Cancel, Password Modify are relayed, and no other.',
         "At a time: 10000 connections; 5000 pending binds; 1000 operations a connection.",
         "A request has at most 4MiB, 64KiB before a login; 256KiB wait behind a pending bind.",
         "A connection ends after 1h of silence, and when it says nothing complete for 10s",
@@ -70,7 +72,7 @@ def test_the_defaults(sample: Sample) -> None:
         ({"username_rewrite": [{"pattern": "@.*$", "replace": ""}, "lower_case"]},
          "person to Duo. - @.*$ becomes nothing - all of it becomes lower case"),
         ({"username_rewrite": [{"pattern": "^A(.)", "replace": r"\1"}]}, r"- ^A(.) becomes \1"),
-        ({"factors": ["push"]}, "gets a push. Who wants another one types password,push. Ret"),
+        ({"factors": ["push"]}, "gets a push. Who wants another one types password,push. pas"),
         ({"factors": ["phone"]}, "Who types only the password gets a call. Who"),
         ({"factors": ["passcode"]}, "Who types only the password is refused. Who wants"),
         ({"factors": ["passcode"]}, "types password,123456 or password,sms. (sms only"),
@@ -81,7 +83,7 @@ def test_the_defaults(sample: Sample) -> None:
         ({"anonymous": "allow"}, "Whatever the directory lets anonymous clients do."),
         ({"search_after_bind": False}, "Nothing: other operations than binds are refused."),
         ({"allow_password_compare": True}, "Passwords can be tested by Compare and by filters"),
-        ({"extended_operations": ["1.2.3"]}, "Also relayed: extended operations 1.2.3."),
+        ({"extended_operations": ["1.2.3"]}, "Cancel, Password Modify, 1.2.3 are relayed, and no other."),
         ({"bind_timeout": "90s"}, "within 90s."),
         ({"limits": {"connections_per_client": 20}}, "10000 connections, 20 of one address;"),
     ],
@@ -89,6 +91,17 @@ def test_the_defaults(sample: Sample) -> None:
 def test_what_a_setting_changes_is_said(sample: Sample, keys: dict[str, Any], sentence: str) -> None:
     assert sentence not in described(sample)
     assert sentence in described(sample, **keys)
+
+
+def test_a_device_can_be_named_where_one_is_asked(sample: Sample) -> None:
+    assert "password+@NAME asks the device" in described(sample, factors=["phone"], delimiter="+")
+    assert "@NAME" not in described(sample, factors=["passcode"])
+    assert "@NAME" not in described(sample, factors=["push"], delimiter=None)
+
+
+def test_an_extended_operation_that_is_relayed_anyway_is_told_once(sample: Sample) -> None:
+    (_, relayed) = described(sample, extended_operations=["1.3.6.1.1.8", "1.2.3"]).split("operations, ")
+    assert relayed.startswith('"Who am I?", Cancel, Password Modify, 1.2.3 are relayed, and no other.')
 
 
 def test_exemptions(sample: Sample) -> None:

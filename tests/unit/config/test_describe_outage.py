@@ -48,6 +48,12 @@ def test_open(sample: Sample) -> None:
     )
 
 
+def test_open_is_for_those_who_may_log_in_at_all(sample: Sample) -> None:
+    text = told(sample, fail_mode="open", require_group="cn=vpn,dc=example,dc=com")
+    assert "Meanwhile: the password is enough, for members of cn=vpn,dc=example,dc=com only. Each" in text
+    assert "everybody" not in text
+
+
 def test_offline(sample: Sample) -> None:
     sample.add_offline(max_logins=7, max_age="3d")
     text = told(sample, delimiter="+")

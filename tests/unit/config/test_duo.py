@@ -49,6 +49,11 @@ def test_every_setting(sample: Sample) -> None:
     assert (duo.connect_timeout, duo.response_timeout, duo.ping_interval) == (1.0, 2.0, 60.0)
 
 
+def test_an_integration_key_of_digits_in_quotes(sample: Sample) -> None:
+    sample.duo["integration_key"] = "12"
+    assert sample.load().duo[0].integration_key == "12"
+
+
 def test_null_stands_for_the_default_where_it_is_shown(sample: Sample) -> None:
     sample.duo.update(ca_file=None, http_proxy=None)
     assert sample.problems() == []
@@ -61,6 +66,9 @@ def test_null_stands_for_the_default_where_it_is_shown(sample: Sample) -> None:
         ("api_host", "api-1.duosecurity.com:0", "api_host: must have a port between 1 and 65535"),
         ("integration_key", "DI 0123", "integration_key: must be an integration key such as DIXXXX"),
         ("integration_key", "", "integration_key: is empty"),
+        ("integration_key", 12, "integration_key: is not a text to YAML, but a number or the like; put it"),
+        ("integration_key", 1.5, "integration_key: is not a text to YAML"),
+        ("integration_key", True, "integration_key: is not a text to YAML"),
         ("ca_file", "missing.pem", "ca_file: there is no such file"),
         ("http_proxy", "proxy.example.com:3128", "http_proxy: must be a URL"),
         (

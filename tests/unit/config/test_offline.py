@@ -125,6 +125,32 @@ def test_a_password_in_a_file_that_others_can_read(sample: Sample) -> None:
     assert load(sample.path, {}).warnings == ()
 
 
+def test_a_store_that_others_can_read(sample: Sample) -> None:
+    sample.add_offline()
+    assert sample.warnings() == []
+    assert not (sample.folder / "offline.db").exists(), "the store is not opened to look at it"
+    sample.write("offline.db", b"", mode=0o644)
+    assert sample.warnings() == [
+        f"offline.store: {sample.folder}/offline.db can be read or written by others; chmod 600 it"
+    ]
+    del sample.document["offline"]["store"]
+    sample.document["offline"]["store_file"] = "store"
+    sample.write("store", f"sqlite:///{sample.folder}/offline.db".encode())
+    assert [warning.partition(":")[0] for warning in sample.warnings()] == ["offline.store_file"]
+
+
+def test_a_server_that_is_reached_in_clear_text(sample: Sample) -> None:
+    sample.add_offline(store="postgresql://proxy:swordfish@db.example.com/ldapproxy?sslmode=disable")
+    (found,) = sample.warnings()
+    assert "is reached in clear text; use sslmode=verify-full" in found
+    assert "swordfish" not in found
+
+
+def test_a_store_whose_name_is_no_path(sample: Sample) -> None:
+    sample.add_offline(store="sqlite:///var/lib/offline%00.db")
+    assert sample.warnings() == []
+
+
 def test_keys_that_others_can_read(sample: Sample) -> None:
     sample.add_offline()
     (sample.folder / "offline-keys").chmod(0o644)

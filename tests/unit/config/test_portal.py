@@ -129,10 +129,13 @@ def test_it_is_told_in_words(with_portal: Sample) -> None:
     assert "Portal ------" in said()
     assert "https://0.0.0.0:8443, with TLS 1.2 or later and the certificate in " in said()
     assert (
-        "People sign in with their password in directory corp and a phone or push of Duo application prod, "
-        "as at listener vpn." in said()
+        "People sign in with their password in directory corp and a push or a call of Duo application "
+        "prod, as at listener vpn." in said()
     )
     assert "no fail mode lets anybody in there" in said()
+    assert "write to the store. By the portal, for whoever can sign in there." in said()
+    with_portal.listener["factors"] = ["phone", "passcode"]
+    assert "in directory corp and a call of Duo application prod," in said()
     with_portal.listener["require_group"] = "cn=staff,dc=example,dc=com"
     portal(with_portal)["url"] = "https://[::1]:8443"
     assert "as at listener vpn, provided that they are in cn=staff,dc=example,dc=com." in said()

@@ -56,6 +56,20 @@ def test_unknown_keys_are_errors_with_the_nearest_known_name(report: Report) -> 
     ]
 
 
+def test_a_key_of_another_section_is_told_where_it_belongs(report: Report) -> None:
+    """But not instead of a slip: `listener` at the top is meant to be `listeners`."""
+    section = Section(mapping("username_search: x\nlistener: y\nca_file: z\nlog: {}\n"), report)
+    for key in ("username", "listeners"):
+        section.read(key, values.text, None)
+    section.finish()
+    assert errors(report) == [
+        "test.yml:1: username_search: is not a known key; it belongs under directories.NAME",
+        "test.yml:2: listener: is not a known key; did you mean listeners?",
+        "test.yml:3: ca_file: is not a known key; it belongs under directories.NAME or duo.NAME",
+        "test.yml:4: log: is not a known key; it belongs at the top of the file, not indented",
+    ]
+
+
 def test_many_known_keys_are_not_listed(report: Report) -> None:
     section = Section(mapping("zzz: 1\n"), report)
     for number in range(9):

@@ -34,13 +34,24 @@ def test_the_admin_address(sample: Sample) -> None:
         ({"url": "http://localhost:9464"}, "admin.url: must name an address, not a host"),
         ({"url": "http://127.0.0.1:389"}, "admin.url: listener vpn has this address and port already"),
         ({"url": "http://0.0.0.0:389"}, "admin.url: listener vpn has this address and port already"),
-        ({"url": "http://127.0.0.1:9464", "tls": {}}, "admin.tls: is not a known key; known here are url"),
+        ({"url": "http://127.0.0.1:9464", "tls": {}}, "admin.tls: is not a known key; it belongs under li"),
     ],
 )
 def test_what_is_no_admin_address(sample: Sample, admin: Any, problem: str) -> None:
     sample.document["admin"] = admin
     (found,) = sample.problems()
     assert problem in found
+
+
+def test_an_admin_address_that_others_can_reach(sample: Sample) -> None:
+    for url in ("http://127.0.0.1:9464", "http://[::1]:9464"):
+        sample.document["admin"] = {"url": url}
+        assert sample.warnings() == []
+    for url in ("http://0.0.0.0:9464", "http://[::]:9464", "http://192.0.2.1:9464"):
+        sample.document["admin"] = {"url": url}
+        assert sample.warnings() == [
+            "admin.url: metrics and status go out in clear text to whoever asks: others can reach the address"
+        ]
 
 
 def test_where_the_audit_log_goes(sample: Sample) -> None:

@@ -341,20 +341,6 @@ def test_a_store_that_is_not_there_yet(tmp_path: Path) -> None:
     play(scene())
 
 
-def test_a_file_that_others_can_read_is_a_warning(
-    file_settings: OfflineSettings, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    async def scene() -> None:
-        async with opened(file_settings, Clock()) as store:
-            assert await store.check() is None
-            assert "chmod" not in caplog.text
-            (tmp_path / "offline.db").chmod(0o644)
-            assert await store.check() is None
-
-    play(scene())
-    assert "offline.db can be read or written by others; chmod 600 it" in caplog.text
-
-
 def test_closing_twice_and_using_it_afterwards(file_settings: OfflineSettings) -> None:
     async def scene() -> None:
         store = OfflineStore(file_settings, Clock())
