@@ -175,7 +175,7 @@ class Application:
                 for name, directory in self._directories.items()
             ),
             duos=tuple(
-                DuoStatus(settings.name, settings.api_host, duo.state.value, duo.reason)
+                DuoStatus(settings.name, settings.address, duo.state.value, duo.reason)
                 for settings, duo in zip(self._configuration.duo, self._duos.values(), strict=True)
             ),
         )

@@ -133,7 +133,7 @@ async def _duo(duo: DuoSettings) -> list[Row]:
     finally:
         await client.aclose()
     return [
-        Row(Result.OK, part, "ping", f"{duo.api_host} answers"),
+        Row(Result.OK, part, "ping", f"{duo.address} answers"),
         _clock(part, ping.clock_offset),
         Row(Result.OK, part, "check", "it accepts the keys")
         if check.outcome is CallOutcome.OK

@@ -39,3 +39,9 @@ class DuoSettings:
     connect_timeout: float
     response_timeout: float
     ping_interval: float
+
+    @property
+    def address(self) -> str:
+        """The API host as the configuration writes it: with the port unless that is HTTPS's own."""
+        host = f"[{self.api_host}]" if ":" in self.api_host else self.api_host
+        return host if self.port == 443 else f"{host}:{self.port}"

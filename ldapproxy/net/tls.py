@@ -99,7 +99,7 @@ class ServerContext:
             context.check_privatekey()
         except (OSError, SSL.Error, crypto.Error, ValueError, TypeError) as error:
             files = f"{settings.certificate_file} with {settings.private_key_file}"
-            raise TlsError(f"cannot use {files}: {type(error).__name__}: {error}") from None
+            raise TlsError(f"cannot use {files}: {_in_words(error)}") from None
         return context
 
 
@@ -120,7 +120,7 @@ def client_options(host: str, ca_file: Path | None) -> IOpenSSLClientConnectionC
             roots = _certificates(ca_file)
             trust = ssl.trustRootFromCertificates(roots)  # type: ignore[no-untyped-call]  # untyped in Twisted
         except (OSError, crypto.Error, ValueError) as error:
-            raise TlsError(f"cannot use {ca_file}: {type(error).__name__}: {error}") from None
+            raise TlsError(f"cannot use {ca_file}: {_in_words(error)}") from None
     try:
         return _ProvenHost(host, ssl.optionsForClientTLS(host, trustRoot=trust))
     except ValueError:
@@ -169,6 +169,19 @@ class _ProvenHost:
         connection = self._options.clientConnectionForTLS(tlsProtocol)
         connection.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, verify)
         return connection
+
+
+def _in_words(error: Exception) -> str:
+    """What is wrong with a file, without the names that only programs have."""
+    match error:
+        case OSError(strerror=str(why), filename=name):
+            return f"{why}: {name}"
+        case SSL.Error() | crypto.Error():
+            # A list of (library, function, reason); the function is empty since OpenSSL 3.
+            reasons = [str(entry[-1]) for entry in (error.args or ([],))[0]]
+            return f'OpenSSL says "{", ".join(reasons)}"' if reasons else "OpenSSL refuses it"
+        case _:
+            return str(error)
 
 
 def _no_passphrase(*_: object) -> bytes:

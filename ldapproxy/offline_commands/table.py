@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from ldapproxy.auth.enrolment import AuthenticatorKind, OfflineAccount, OfflineAuthenticator, OfflineStanding
-from ldapproxy.offline.spans import span
 
 _HEADINGS = (
     "account",
     "logins left",
     "until (UTC)",
+    "locked until (UTC)",
     "authenticator",
     "kind",
     "added",
@@ -41,15 +41,18 @@ def table(accounts: Sequence[Listed], now: float) -> str:
         accounts: in the order in which they are shown.
         now: seconds since 1970.
     """
-    rows = [_HEADINGS]
+    rows: list[tuple[str, ...]] = [_HEADINGS]
     for listed in accounts:
-        left, until = _limits(listed.standing, now)
-        own: tuple[str, str, str] = (listed.account.account_name, left, until)
+        own: tuple[str, ...] = (
+            listed.account.account_name,
+            *_limits(listed.standing, now),
+            _lock(listed.standing, now),
+        )
         identity = listed.account.identity
         for each in listed.authenticators:
             last_used = "never" if each.last_used is None else _day(each.last_used)
             rows.append((*own, each.label, _kind(each), _day(each.created), last_used, identity))
-            own, identity = ("", "", ""), ""
+            own, identity = ("",) * len(own), ""
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
     lines = ("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)) for row in rows)
     return "".join(f"{line.rstrip()}\n" for line in lines)
@@ -58,12 +61,17 @@ def table(accounts: Sequence[Listed], now: float) -> str:
 def _limits(standing: OfflineStanding | None, now: float) -> tuple[str, str]:
     if standing is None:
         return "?", "?"
-    if standing.locked_for > 0:
-        return "0", f"locked for {span(standing.locked_for)}"
     if not standing.logins_left or standing.seconds_left <= 0:
         return "0", "the next online login"
     end = datetime.fromtimestamp(now + standing.seconds_left, UTC)
     return str(standing.logins_left), f"{end:%Y-%m-%d %H:%M}"
+
+
+def _lock(standing: OfflineStanding | None, now: float) -> str:
+    """Until when wrong codes keep the account locked; that takes nothing from its limits."""
+    if standing is None or standing.locked_for <= 0:
+        return ""
+    return f"{datetime.fromtimestamp(now + standing.locked_for, UTC):%Y-%m-%d %H:%M:%S}"
 
 
 def _kind(authenticator: OfflineAuthenticator) -> str:

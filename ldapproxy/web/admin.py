@@ -27,7 +27,7 @@ _IDLE_TIMEOUT = 30
 
 
 class AdminError(Exception):
-    """The admin address cannot be served; the message says why."""
+    """The admin address cannot be served; the message says why in one sentence."""
 
 
 class AdminServer:
@@ -82,10 +82,9 @@ class AdminServer:
                 interface=self._settings.host,
             )
         except CannotListenError as error:
-            raise AdminError(
-                f"the admin address {self._settings.host} port {self._settings.port} cannot be listened on: "
-                f"{error.socketError}"
-            ) from None
+            why = error.socketError.strerror or error.socketError
+            host = f"[{self._settings.host}]" if ":" in self._settings.host else self._settings.host
+            raise AdminError(f"admin cannot listen on http://{host}:{self._settings.port}: {why}") from None
 
     def stop(self) -> Deferred[None]:
         """Stops listening; fires when that is done. Connections that are open end by themselves."""

@@ -40,7 +40,7 @@ _MOST_OF_ONE: Final = 200
 
 
 class PortalError(Exception):
-    """The portal's address cannot be served; the message says why."""
+    """The portal's address cannot be served; the message says why in one sentence."""
 
 
 class PortalSite:
@@ -96,9 +96,8 @@ class PortalSite:
                 interface=settings.host,
             )
         except CannotListenError as error:
-            raise PortalError(
-                f"the portal cannot listen on {settings.host} port {settings.port}: {error.socketError}"
-            ) from None
+            why = error.socketError.strerror or error.socketError
+            raise PortalError(f"the portal cannot listen on {self.url}: {why}") from None
 
     def stop(self) -> Deferred[None]:
         """Stops listening and closes all connections; fires when nobody listens any more.

@@ -57,7 +57,7 @@ class DuoStatus:
 
     Attributes:
         name: its name in the configuration.
-        api_host: the API host.
+        api_host: the API host, with its port unless that is 443.
         state: `up`, `degraded` or `down`.
         detail: a sentence about what is wrong; empty when nothing is.
     """

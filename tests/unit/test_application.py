@@ -92,7 +92,7 @@ def test_the_report(on_reactor: OnReactor, reactor: Any, sample: Sample) -> None
             ((name, servers),) = ((each.name, each.servers) for each in report.directories)
             assert name == "corp"
             assert [(each.url, each.up) for each in servers] == [(f"ldap://127.0.0.1:{server.port}", True)]
-            assert [duo.name for duo in report.duos] == ["prod"]
+            assert [(duo.name, duo.api_host) for duo in report.duos] == [("prod", sample.duo["api_host"])]
             assert not report.stopping
             assert report.uptime >= 0
 

@@ -221,7 +221,9 @@ def test_a_locked_account_is_told(sample: Sample) -> None:
         verdict(sample, ALICE.entry_uuid, "000000")
     ran = offline(sample, "recovery-codes", "alice")
     assert re.search(r"But the account is locked for \d+ seconds, after too many wrong codes\.\n$", ran.out)
-    assert "locked for" in offline(sample, "list").out
+    assert re.search(
+        r"^\S+ +10 .*:\d\d +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  ", offline(sample, "list").out, re.MULTILINE
+    )
 
 
 def test_revocation(sample: Sample) -> None:

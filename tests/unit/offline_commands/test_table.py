@@ -29,16 +29,19 @@ def account(name: str, *authenticators: OfflineAuthenticator, **standing: float)
 
 
 def test_a_line_for_each_authenticator() -> None:
-    listed = [account("alice", totp("phone", last_used=NOW), sheet(7)), account("bob", totp("Token 4711"))]
+    listed = [
+        account("alice", totp("phone", last_used=NOW), sheet(7)),
+        account("bob", totp("Token 4711"), locked_for=180.0),
+    ]
     assert table(listed, NOW) == (
-        "account  logins left  until (UTC)       authenticator  kind                      added       "
-        "last used   identity\n"
-        "alice    9            2026-11-25 12:00  phone          TOTP                      2026-11-23  "
-        "2026-11-24  id-alice\n"
-        "                                        codes          recovery codes, 7 unused  2026-11-24  "
-        "2026-11-24\n"
-        "bob      9            2026-11-25 12:00  Token 4711     TOTP                      2026-11-23  "
-        "never       id-bob\n"
+        "account  logins left  until (UTC)       locked until (UTC)   authenticator  "
+        "kind                      added       last used   identity\n"
+        "alice    9            2026-11-25 12:00                       phone          "
+        "TOTP                      2026-11-23  2026-11-24  id-alice\n"
+        "                                                             codes          "
+        "recovery codes, 7 unused  2026-11-24  2026-11-24\n"
+        "bob      9            2026-11-25 12:00  2026-11-24 12:03:00  Token 4711     "
+        "TOTP                      2026-11-23  never       id-bob\n"
     )
 
 
@@ -55,7 +58,13 @@ def test_what_is_not_confirmed_is_marked() -> None:
 def test_limits_that_are_used_up() -> None:
     assert first_line(account("a", totp("p"), logins_left=0)).startswith("a 0 the next online login p")
     assert first_line(account("a", totp("p"), seconds_left=0.0)).startswith("a 0 the next online login p")
-    assert first_line(account("a", totp("p"), locked_for=180.0)).startswith("a 0 locked for 3 minutes p")
+
+
+def test_a_lock_takes_nothing_from_the_limits() -> None:
+    until = "2026-11-24 12:03:00 p"
+    assert first_line(account("a", totp("p"), locked_for=180.0)).startswith(f"a 9 2026-11-25 12:00 {until}")
+    used_up = account("a", totp("p"), locked_for=180.0, logins_left=0)
+    assert first_line(used_up).startswith(f"a 0 the next online login {until}")
 
 
 def test_an_account_whose_limits_are_not_known() -> None:

@@ -209,5 +209,4 @@ def test_a_taken_port_is_said_in_one_sentence(tmp_path: Path) -> None:
         process = _start("127.0.0.1", port, tmp_path / "unused")
         said, _ = process.communicate("", timeout=10)
     assert process.returncode == 1
-    assert said.startswith(f"the admin address 127.0.0.1 port {port} cannot be listened on: ")
-    assert "in use" in said
+    assert said == f"admin cannot listen on http://127.0.0.1:{port}: Address already in use\n"
