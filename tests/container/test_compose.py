@@ -71,6 +71,11 @@ def test_the_proxy_is_locked_down(docker: Docker, compose: Compose) -> None:
     assert fields["NoNewPrivs"] == "1"
 
 
+def test_the_offline_store_has_a_volume_of_its_own(compose: Compose) -> None:
+    assert compose.exec("ldapproxy", "stat", "-c", "%u:%g %a", "/var/lib/ldapproxy") == "10001:10001 700"
+    compose.exec("ldapproxy", "touch", "/var/lib/ldapproxy/written")
+
+
 @pytest.mark.parametrize("listener", [VPN, WIKI], ids=["StartTLS", "LDAPS"])
 def test_an_approved_push_lets_in(compose: Compose, listener: tuple[str, ...]) -> None:
     control(compose, "automatic", answer="approve")
