@@ -274,11 +274,10 @@ def test_a_store_that_is_locked_refuses_and_recovers_and_delays_nobody(
 def test_a_store_that_says_nothing_is_not_waited_for(
     file_settings: OfflineSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store_module, "ANSWER_WITHIN", 0.1)
-
     async def scene() -> None:
         async with opened(file_settings, Clock()) as store:
             assert await store.check() is None
+            monkeypatch.setattr(store_module, "ANSWER_WITHIN", 0.1)
             go_on = threading.Event()
             monkeypatch.setattr(store, "_verify", lambda *_: go_on.wait(10))
             result = await store.verify(VerifyOffline(BOB, Secret("123456")))
