@@ -180,7 +180,8 @@ class Binds:
 
     def answered_before(self, bind: PendingBind) -> BindEnd:
         """A pending bind has reached `answer_before`: the client may come back for the push that goes on."""
-        text = "the push still waits; try again to use it"
+        waits = bind.progress.waits_for_person
+        text = "the push still waits; try again to use it" if waits else "no answer yet; try again"
         conclusion = bind.progress.broken_off(Reason.ANSWERED_BEFORE, text)
         self._record(bind.request, conclusion, bind.client, ResultCode.BUSY, bind.progress.durations())
         return BindEnd(replies.reply(bind.request.message_id, conclusion), bound=False)

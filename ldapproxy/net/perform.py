@@ -15,6 +15,7 @@ from typing import Any
 
 from ldapproxy.auth.audit import Durations
 from ldapproxy.auth.bind_flow import BindFlow, Conclusion
+from ldapproxy.auth.credentials import Passcode, Sms
 from ldapproxy.auth.effects import (
     AskIdentifierOf,
     AskSecurityIdentifier,
@@ -72,12 +73,14 @@ class Progress:
         dn: the name that is looked up; None before that.
         username: the name that Duo is asked about; None before that.
         identity: the entry's identity; None before Duo is asked.
+        waits_for_person: Duo was asked for a push or call, which may go on without the client.
     """
 
     clock: Callable[[], float]
     dn: DistinguishedName | None = None
     username: str | None = None
     identity: str | None = None
+    waits_for_person: bool = False
     started: float = field(init=False)
     _stages: dict[str, float] = field(default_factory=dict)
     _stage: tuple[str, float] | None = None
@@ -93,6 +96,7 @@ class Progress:
                 self.dn = effect.dn
             case VerifySecondFactor():
                 self.username, self.identity = effect.username, effect.identity
+                self.waits_for_person = not isinstance(effect.choice, Passcode | Sms)
             case _:
                 pass
 

@@ -392,7 +392,9 @@ def test_an_answer_before_the_push_is_answered(on_reactor: OnReactor) -> None:
             peer = await world.begin_bind(client)
             await peer.send(bind_response(1))
             await eventually(lambda: world.second_factor.waiting, "the second factor")
-            assert await answers(client, 1) == [(1, 51)]
+            answer = await client.receive()
+            assert (answer.message_id, answer.result_code) == (1, 51)
+            assert answer.diagnostic == "the push still waits; try again to use it"
             assert await peer.rest() == b"", "nobody is bound on it"
             assert world.recorder.ends == [("answered_before", 51)]
             assert world.second_factor.waiting == 1, "the push goes on"
@@ -403,6 +405,28 @@ def test_an_answer_before_the_push_is_answered(on_reactor: OnReactor) -> None:
             assert await answers(client, 1) == [(2, 0)]
             assert len(world.second_factor.asked) == 1
             assert world.recorder.joins == {"late_approval": 1}
+
+    on_reactor(scenario())
+
+
+@pytest.mark.parametrize("waits_for", ["the directory", "a passcode"])
+def test_an_answer_before_anything_else_speaks_of_no_push(on_reactor: OnReactor, waits_for: str) -> None:
+    """None was sent, so none waits; and whether the password was right is not to be told either."""
+
+    async def scenario() -> None:
+        async with World(pushes=PushSettings(answer_before=0.8)) as world:
+            world.second_factor.answer = None
+            client = await world.client()
+            peer = await world.begin_bind(client, password="secret,123456")
+            if waits_for == "a passcode":
+                await peer.send(bind_response(1))
+                await eventually(lambda: world.second_factor.waiting, "the second factor")
+            answer = await client.receive()
+            assert (answer.message_id, answer.result_code) == (1, 51)
+            assert answer.diagnostic == "no answer yet; try again"
+            assert await peer.rest() == b""
+            await eventually(lambda: not world.second_factor.waiting, "the passcode's end")
+            assert not len(world.pushes)
 
     on_reactor(scenario())
 
