@@ -15,6 +15,7 @@ from twisted.internet.interfaces import IDelayedCall
 
 from ldapproxy import __version__
 from ldapproxy.auth.failed_binds import FailedBinds
+from ldapproxy.auth.late_approvals import LateApprovals
 from ldapproxy.auth.push_limits import PushLimits
 from ldapproxy.auth.remembered import LoginKeys, RememberedLogins
 from ldapproxy.config.configuration import Configuration
@@ -146,10 +147,15 @@ class Application:
         self.audit.close()
 
     def forget_remembered_logins(self) -> None:
-        """Every login asks for its second factor again."""
+        """Every login asks for its second factor again, and an approval that came late is void."""
         for lessons in self._lessons:
             lessons.forget_all()
         _log.warning("all remembered logins were forgotten")
+
+    def _forget_user(self, identity: str) -> None:
+        """Duo has denied a login of this user: on every listener the next one asks for a second factor."""
+        for lessons in self._lessons:
+            lessons.forget_user(identity)
 
     def report(self) -> StatusReport:
         """How things are now (`web.status.Status`)."""
@@ -185,13 +191,24 @@ class Application:
         limit = settings.limits.pending_binds
         clock = self._reactor.seconds
         remembered = RememberedLogins(settings.remember.lasts, settings.remember.idle)
-        lessons = Lessons(settings.name, self._keys, remembered, self._offline, self.metrics, clock)
+        approvals = LateApprovals(settings.pushes.late_approval, limit)
+        lessons = Lessons(
+            settings.name,
+            self._keys,
+            remembered,
+            approvals,
+            self._forget_user,
+            self._offline,
+            self.metrics,
+            clock,
+        )
         self._lessons.append(lessons)
         pushes = Pushes(
             second_factor=self._duos[settings.duo],
             settings=settings.pushes,
             limits=self._push_limits,
             keys=self._keys,
+            approvals=approvals,
             unheard=lessons.unheard,
             capacity=limit,
             observer=self.metrics,

@@ -11,6 +11,7 @@ effects         what a bind asks of the world, as values
 bind_flow       one bind from credential to verdict, as a generator of effects
 reasons         the reason that a verdict has
 remembered      logins that need no second factor for a while
+late_approvals  approvals that came when the client had left, good for its next try
 push_limits     how often a person is asked
 patience        when clients that hang up show a time-out that is too short
 failed_binds    how many wrong passwords go on to the directory

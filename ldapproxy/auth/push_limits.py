@@ -82,11 +82,12 @@ class PushLimits:
         if len(self._records) > self._capacity:
             self._records.popitem(last=False)
 
-    def not_sent(self, identity: str) -> None:
-        """The login came to its end without a push or call after all."""
+    def not_sent(self, identity: str, at: float) -> None:
+        """The login that `sent` was told of at that time ended without a push or call after all."""
         record = self._records.get(identity)
-        if record is not None and record.sent:
-            record.sent.pop()
+        if record is not None and at in record.sent:
+            # This one and no other: that may be a push that was sent meanwhile.
+            record.sent.remove(at)
 
     def ended(self, identity: str, result: SecondFactorResult, now: float) -> None:
         """A push or call has come to its end."""

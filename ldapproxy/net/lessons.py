@@ -1,7 +1,7 @@
 """What the end of one bind means for later ones.
 
-Owns the remembered logins of one listener, the news for the offline store, and what is learnt about clients
-that do not wait. It must not know how a bind came to its end.
+Owns what makes remembered logins and late approvals of one listener void, the news for the offline store,
+and what is learnt about clients that do not wait. It must not know how a bind came to its end.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from ldapproxy.auth.bind_flow import Conclusion
 from ldapproxy.auth.effects import RecallLogin, VerifySecondFactor
+from ldapproxy.auth.late_approvals import LateApprovals
 from ldapproxy.auth.outcomes import Joined, Reason, SecondFactorOutcome, SecondFactorResult
 from ldapproxy.auth.patience import Waits
 from ldapproxy.auth.policy import Address
@@ -30,6 +31,8 @@ class Lessons:
         listener: its name.
         keys: tells the same login from another one.
         remembered: logins that need no second factor for a while.
+        approvals: those that came late, and are good for a login that needs no push.
+        denied: is told whose login Duo has denied; `forget_user` is to be called on all listeners.
         offline: hears of online logins; None when there is no store.
         observer: counts.
         clock: a monotonic clock in seconds.
@@ -40,6 +43,8 @@ class Lessons:
         listener: str,
         keys: LoginKeys,
         remembered: RememberedLogins,
+        approvals: LateApprovals,
+        denied: Callable[[str], None],
         offline: OfflineCodes | None,
         observer: Observer,
         clock: Callable[[], float],
@@ -47,6 +52,8 @@ class Lessons:
         self._listener = listener
         self._keys = keys
         self._remembered = remembered
+        self._approvals = approvals
+        self._denied = denied
         self._offline = offline
         self._observer = observer
         self._clock = clock
@@ -74,7 +81,9 @@ class Lessons:
     def signed_in(self, conclusion: Conclusion, credential: Secret) -> None:
         """A sign-in to the portal has come to its conclusion. It opens the portal and is not remembered."""
         if conclusion.reason is Reason.PRIMARY_REFUSED:
-            self._remembered.forget_credential(self._keys.of_credential(self._listener, credential))
+            refused = self._keys.of_credential(self._listener, credential)
+            self._remembered.forget_credential(refused)
+            self._approvals.forget_credential(refused)
         result, identity = conclusion.second_factor, conclusion.identity
         if result is None or identity is None:
             return
@@ -82,7 +91,7 @@ class Lessons:
             case SecondFactorOutcome.ALLOWED if self._offline is not None:
                 self._telling.add(run_soon(self._offline.online_login(identity), self._telling.discard))
             case SecondFactorOutcome.DENIED:
-                self._remembered.forget_user(identity)
+                self._denied(identity)
             case _:
                 pass
 
@@ -96,7 +105,7 @@ class Lessons:
     def unheard(self, question: VerifySecondFactor, result: SecondFactorResult) -> None:
         """A push or call has ended when no client waited for it any more: no audit line will tell its end."""
         if result.outcome is SecondFactorOutcome.DENIED:
-            self._remembered.forget_user(question.identity)
+            self._denied(question.identity)
         _log.log(
             logging.WARNING if result.outcome is SecondFactorOutcome.DENIED else logging.INFO,
             "listener %s: a login of %s from %s ended without its client: %s",
@@ -107,6 +116,12 @@ class Lessons:
             extra={"factor": result.factor, "device": result.device},
         )
 
+    def forget_user(self, identity: str) -> None:
+        """Duo has denied a login of this user, here or on another listener."""
+        self._remembered.forget_user(identity)
+        self._approvals.forget_user(identity)
+
     def forget_all(self) -> None:
         """An administrator wants every login to ask for the second factor again."""
         self._remembered.forget_all()
+        self._approvals.forget_all()

@@ -145,19 +145,26 @@ def test_a_late_approval_is_of_no_use_to_a_stranger(
         [push] = duo.wait_for_push("alice")
     duo.answer(push, "approve")
     time.sleep(0.5)
-    duo.answer_always("deny")
+    waiting = world.proxy.client("brief" if stranger == "listener" else "vpn")
     match stranger:
         case "password":
-            assert login(world, "vpn", ALICE, "wrong") == 49
-        case "address":
-            with LdapClient(world.proxy.port("vpn"), source="127.0.0.9") as client:
-                assert client.bind(ALICE.dn, ALICE.password).result_code == 49
-        case "listener":
-            assert login(world, "brief") == 49
+            assert waiting.bind(ALICE.dn, "wrong").result_code == 49
         case "user":
-            assert login(world, "vpn", BOB) == 49
-    duo.answer_always(None)
+            duo.answer_always("deny", user="bob")
+            assert waiting.bind(BOB.dn, BOB.password).result_code == 49
+            duo.answer_always(None, user="bob")
+        case "address":
+            waiting.close()
+            waiting = LdapClient(world.proxy.port("vpn"), source="127.0.0.9")
+    if stranger in ("address", "listener"):
+        waiting.send(bind(1, ALICE.dn, ALICE.password))
+        duo.wait_for_push("alice")
     assert login(world, "vpn") == 0, "the one it was given for still has it"
+    if stranger in ("address", "listener"):
+        [push] = duo.wait_for_push("alice")
+        duo.answer(push, "deny")
+        assert waiting.receive().result_code == 49
+    waiting.close()
 
 
 def test_answer_before_says_busy_and_the_push_goes_on(world: World, duo: SimulatorProcess) -> None:

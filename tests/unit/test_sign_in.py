@@ -12,6 +12,7 @@ from typing import Any, cast
 import pytest
 
 from ldapproxy.auth.failed_binds import FailedBindRules, FailedBinds
+from ldapproxy.auth.late_approvals import LateApprovals
 from ldapproxy.auth.outcomes import (
     Factor,
     FailMode,
@@ -116,6 +117,8 @@ async def scene(
         "vpn",
         LoginKeys(Secret(b"k" * 32)),
         RememberedLogins(600, 0),
+        LateApprovals(60, 10),
+        lambda identity: lessons.forget_user(identity),
         cast(Any, offline),
         Recorder(),
         reactor.seconds,

@@ -53,8 +53,22 @@ def test_a_login_that_sent_no_push_after_all_does_not_count() -> None:
     one = limits()
     for _ in range(10):
         one.sent("alice", 0)
-        one.not_sent("alice")
+        one.not_sent("alice", 0)
     assert one.pause("alice", RULES, 0) is None
+
+
+def test_what_was_not_sent_is_that_one_and_no_other() -> None:
+    one = limits()
+    one.sent("alice", 0)
+    one.ended("alice", ALLOWED, 1)
+    for now in (2, 3, 4):
+        one.sent("alice", now)
+    one.not_sent("alice", 0)
+    assert one.pause("alice", RULES, 5) is not None, "it was cleared long since"
+    one.not_sent("alice", 2)
+    assert one.pause("alice", RULES, 5) is None
+    one.sent("alice", 5)
+    assert one.pause("alice", RULES, 602) is not None, "three and four still count"
 
 
 @pytest.mark.parametrize(("result", "pause"), [(DENIED, 60), (TIMED_OUT, 60), (FRAUD, 1800)])

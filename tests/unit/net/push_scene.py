@@ -17,6 +17,7 @@ import uvloop
 
 from ldapproxy.auth.credentials import Auto
 from ldapproxy.auth.effects import VerifySecondFactor
+from ldapproxy.auth.late_approvals import LateApprovals
 from ldapproxy.auth.outcomes import Factor, SecondFactorOutcome, SecondFactorResult
 from ldapproxy.auth.push_limits import PushLimitRules, PushLimits
 from ldapproxy.auth.remembered import LoginKeys
@@ -78,11 +79,13 @@ class Scene:
         self.counts = Counts()
         self.unheard: list[tuple[str, SecondFactorResult]] = []
         given = PushSettings(**{"limits": OFF, **settings})
+        self.approvals = LateApprovals(given.late_approval, capacity)
         self.pushes = Pushes(
             second_factor=self.duo,
             settings=given,
             limits=PushLimits([given.limits]),
             keys=LoginKeys(Secret(b"k" * 32)),
+            approvals=self.approvals,
             unheard=lambda question, result: self.unheard.append((question.identity, result)),
             capacity=capacity,
             observer=cast(Observer, self.counts),

@@ -11,8 +11,11 @@ from typing import cast
 import pytest
 
 from ldapproxy.auth.bind_flow import Conclusion
-from ldapproxy.auth.effects import RecallLogin, VerifyOffline
+from ldapproxy.auth.credentials import Auto
+from ldapproxy.auth.effects import RecallLogin, VerifyOffline, VerifySecondFactor
+from ldapproxy.auth.late_approvals import LateApprovals
 from ldapproxy.auth.outcomes import (
+    Factor,
     OfflineResult,
     OfflineVerdict,
     Reason,
@@ -25,6 +28,7 @@ from ldapproxy.net.lessons import Lessons
 from ldapproxy.net.ports import Observer
 from ldapproxy.secret import Secret
 
+KEYS = LoginKeys(Secret(b"k" * 32))
 CLIENT = ip_address("192.0.2.1")
 CREDENTIAL = Secret("secret")
 ALLOWED = Conclusion(
@@ -67,14 +71,26 @@ class Scene:
     def __init__(self) -> None:
         self.offline = Offline()
         self.counts = Kinds()
+        self.denied: list[str] = []
+        self.approvals = LateApprovals(60, 10)
         self.lessons = Lessons(
             "vpn",
-            LoginKeys(Secret(b"k" * 32)),
+            KEYS,
             RememberedLogins(600, 0),
+            self.approvals,
+            self.deny,
             self.offline,
             cast(Observer, self.counts),
             lambda: 0.0,
         )
+
+    def deny(self, identity: str) -> None:
+        self.denied.append(identity)
+        self.lessons.forget_user(identity)
+
+    def approve_late(self) -> None:
+        key = KEYS.of("vpn", CLIENT, "alice-id", CREDENTIAL)
+        self.approvals.keep(key, "alice-id", SecondFactorResult(SecondFactorOutcome.ALLOWED, "push"), 0.0)
 
     def recalls(self) -> bool:
         return self.lessons.recall(RecallLogin("alice-id", CREDENTIAL), CLIENT)
@@ -148,6 +164,58 @@ def test_duos_denial_forgets_all_of_that_user() -> None:
 
 def test_a_purge_forgets_everything() -> None:
     assert not play(lambda scene: scene.learn(ALLOWED), lambda scene: scene.lessons.forget_all()).recalls()
+
+
+REFUSED = Conclusion(Verdict.REJECTED, Reason.PRIMARY_REFUSED, b"refusal", 49)
+DENIAL = SecondFactorResult(SecondFactorOutcome.DENIED, "push")
+DENIED = replace(ALLOWED, verdict=Verdict.REJECTED, reason=Reason.DENIED, second_factor=DENIAL)
+LOGIN = VerifySecondFactor(
+    "alice", "alice-id", Secret("secret,push"), Auto(), frozenset(Factor), "vpn", CLIENT, client_is_user=False
+)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        lambda scene: scene.learn(REFUSED),
+        lambda scene: scene.learn(DENIED, Secret("secret,push")),
+        lambda scene: scene.lessons.signed_in(DENIED, CREDENTIAL),
+        lambda scene: scene.lessons.unheard(LOGIN, DENIAL),
+        lambda scene: scene.lessons.forget_user("alice-id"),
+        lambda scene: scene.lessons.forget_all(),
+    ],
+    ids=["refused", "denied", "denied at the portal", "denied unheard", "denied elsewhere", "purged"],
+)
+def test_what_ends_a_remembered_login_ends_a_late_approval(event: Callable[[Scene], object]) -> None:
+    scene = play(lambda scene: scene.learn(ALLOWED), Scene.approve_late, event)
+    assert not scene.recalls()
+    assert len(scene.approvals) == 0
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        lambda scene: scene.learn(REFUSED, Secret("typo")),
+        lambda scene: scene.learn(replace(DENIED, identity="bob-id")),
+        lambda scene: scene.learn(ALLOWED),
+        lambda scene: scene.lessons.forget_user("bob-id"),
+    ],
+    ids=["another credential", "another user", "an approval", "another user elsewhere"],
+)
+def test_what_does_not_concern_it_leaves_it(event: Callable[[Scene], object]) -> None:
+    scene = play(lambda scene: scene.learn(ALLOWED), Scene.approve_late, event)
+    assert scene.recalls()
+    assert len(scene.approvals) == 1
+
+
+def test_a_denial_is_told_to_all_listeners() -> None:
+    scene = play(
+        lambda scene: scene.learn(DENIED),
+        signed_in(DENIED),
+        lambda scene: scene.lessons.unheard(LOGIN, DENIAL),
+        lambda scene: scene.learn(ALLOWED),
+    )
+    assert scene.denied == ["alice-id"] * 3
 
 
 def signed_in(conclusion: Conclusion, credential: Secret = CREDENTIAL) -> Callable[[Scene], object]:

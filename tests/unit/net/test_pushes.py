@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ldapproxy.auth.credentials import FactorChoice, Passcode, Push, Sms
+from ldapproxy.auth.credentials import FactorChoice, Passcode, Phone, Push, Sms
 from ldapproxy.auth.outcomes import Joined, SecondFactorOutcome, SecondFactorResult
 from ldapproxy.auth.push_limits import PushLimitRules
 from ldapproxy.secret import Secret
@@ -224,6 +224,41 @@ def test_a_late_approval_is_of_no_use_to_another_login(other: dict[str, Any]) ->
     run(scenario())
 
 
+def test_an_approval_that_comes_when_a_client_was_told_no_is_of_no_use() -> None:
+    """The one that asked leaves, one that joined runs out of time and is refused, and then somebody taps."""
+
+    async def scenario() -> None:
+        scene = Scene()
+        first, joined = scene.bind(), scene.bind(budget=0.01)
+        await scene.settle()
+        await scene.leave(first)
+        assert (await joined).outcome is SecondFactorOutcome.TIMED_OUT
+        scene.duo.answers[0].set_result(ALLOWED)
+        await scene.settle()
+        assert scene.unheard == [("alice-id", ALLOWED)], "it is told all the same"
+        back = scene.bind()
+        await scene.settle()
+        assert len(scene.duo.asked) == 2
+        scene.duo.answers[1].set_result(DENIED)
+        assert (await back).outcome is SecondFactorOutcome.DENIED
+
+    run(scenario())
+
+
+def test_whoever_bounds_the_whole_bind_and_says_no_first_leaves_no_approval_behind() -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        one = scene.bind(budget=60.0)
+        await scene.settle()
+        scene.now = 60.0
+        await scene.leave(one)
+        scene.duo.answers[0].set_result(ALLOWED)
+        await scene.settle()
+        assert len(scene.approvals) == 0
+
+    run(scenario())
+
+
 @pytest.mark.parametrize(
     "result",
     [
@@ -344,6 +379,32 @@ def test_a_login_that_asked_nobody_does_not_count() -> None:
     run(scenario())
 
 
+def test_a_login_that_asked_nobody_takes_no_other_push_out_of_the_count() -> None:
+    """It was under way when a push was sent; the push goes on counting, from its own time on."""
+
+    async def scenario() -> None:
+        scene = Scene(limits=PushLimitRules(pushes=1, per=600, pause_after_denial=0), late_approval=0.0)
+        scene.now = 100.0
+        nobody = scene.bind(credential=Secret("secret,phone9"), choice=Phone(9))
+        await scene.settle()
+        scene.now = 701.0
+        push = scene.bind()
+        await scene.settle()
+        assert len(scene.duo.asked) == 2
+        scene.duo.answers[0].set_result(SecondFactorResult(SecondFactorOutcome.NO_FACTOR))
+        await nobody
+        assert (await scene.bind(credential=Secret("secret,push"), choice=Push())).outcome is (
+            SecondFactorOutcome.PAUSED
+        )
+        scene.now = 1300.0
+        another = await scene.bind(credential=Secret("secret,push"), choice=Push())
+        assert another.outcome is SecondFactorOutcome.PAUSED
+        scene.duo.answers[1].set_result(DENIED)
+        await push
+
+    run(scenario())
+
+
 def test_transactions_and_kept_approvals_are_bounded() -> None:
     async def scenario() -> None:
         scene = Scene(capacity=2)
@@ -356,7 +417,7 @@ def test_transactions_and_kept_approvals_are_bounded() -> None:
             for answer in scene.duo.answers[-2:]:
                 answer.set_result(ALLOWED)
             await scene.settle()
-        assert len(scene.pushes._approved) == 2
+        assert len(scene.approvals) == 2
 
     run(scenario())
 

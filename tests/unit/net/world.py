@@ -20,6 +20,7 @@ from typing import Any, Self
 from twisted.internet import reactor as installed  # noqa: TID251 - tests.support.reactor has installed it
 
 from ldapproxy.auth.failed_binds import FailedBinds
+from ldapproxy.auth.late_approvals import LateApprovals
 from ldapproxy.auth.push_limits import PushLimits
 from ldapproxy.auth.remembered import LoginKeys, RememberedLogins
 from ldapproxy.net.binds import Binds
@@ -83,12 +84,23 @@ class World:
         settings, recorder, clock = self.settings, self.recorder, REACTOR.seconds
         keys = LoginKeys(Secret("k" * 32))
         remembered = RememberedLogins(settings.remember.lasts, settings.remember.idle)
-        lessons = Lessons(settings.name, keys, remembered, None, recorder, clock)
+        approvals = LateApprovals(settings.pushes.late_approval, settings.limits.pending_binds)
+        lessons = Lessons(
+            settings.name,
+            keys,
+            remembered,
+            approvals,
+            lambda identity: lessons.forget_user(identity),
+            None,
+            recorder,
+            clock,
+        )
         self.pushes = Pushes(
             second_factor=self.second_factor,
             settings=settings.pushes,
             limits=PushLimits([settings.pushes.limits]),
             keys=keys,
+            approvals=approvals,
             unheard=lessons.unheard,
             capacity=settings.limits.pending_binds,
             observer=recorder,
