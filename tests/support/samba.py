@@ -133,7 +133,7 @@ class Samba:
             "ncalrpc dir": self.folder / "ncalrpc",
             "ntp signd socket directory": self.folder / "ntp_signd",
             "winbindd socket directory": self.folder / "winbindd",
-            "log file": self.folder / "samba-%m.log",
+            "log file": self._log,
             "tls enabled": "yes",
             "tls cafile": self.ca_file,
             "tls certfile": certificate.certificate_file,
