@@ -13,10 +13,11 @@ from tests.support.ldap_client import LdapClient
 from tests.support.simulator import SimulatorProcess, phone, token
 
 OPERATIONS = numbered(1000)
-SHARED = {"shared_accounts": [{"dn": OPERATIONS.dn.upper(), "push": "all"}]}
+SHARED = {"shared_accounts": [{"dn": dn, "push": "all"} for dn in (OPERATIONS.dn.upper(), numbered(999).dn)]}
 LISTENERS = {
     "vpn": SHARED,
     "open": {**SHARED, "fail_mode": "open"},
+    "limited": {**SHARED, "push_limits": {"pushes": 2, "pause_after_denial": "0s"}},
     "brief": {**SHARED, "bind_timeout": "3s"},
     "unshared": {},
 }
@@ -141,6 +142,26 @@ def test_at_name_asks_one(world: World, duo: SimulatorProcess) -> None:
         assert client.receive().result_code == 0
     assert OMAR in world.audited()["device"]
     assert duo.counts()["auth"] == 1
+
+
+def test_a_login_counts_once_however_many_phones_ring(world: World, duo: SimulatorProcess) -> None:
+    """So each of the people is bothered with the configured number of pushes, and no more."""
+    account = numbered(999)
+    world.enroll(account, *map(phone, PEOPLE))
+    for number in range(1, 3):
+        with world.proxy.client("limited", timeout=60) as client:
+            client.send(bind(1, account.dn, account.password))
+            duo.wait_for_push(count=3)
+            for name in PEOPLE:
+                answers(duo, name, "deny")
+            assert client.receive().result_code == 49
+        assert duo.counts()["auth"] == 3 * number
+    for suffix in ("", ",push", f",@{OMAR}"):
+        with world.proxy.client("limited", timeout=60) as client:
+            assert client.bind(account.dn, account.password + suffix).result_code == 49
+    assert duo.counts()["auth"] == 6
+    reasons = [line["reason"] for line in world.new_audit_lines(5)]
+    assert reasons == ["denied", "denied", "paused", "paused", "paused"]
 
 
 @pytest.mark.parametrize("suffix", ["push2", "123456"])

@@ -25,6 +25,8 @@ LISTENERS = {
     "impatient": {"answer_before": "1s"},
     "limited": {"push_limits": LIMITS, "single_flight": False, "late_approval": "0s"},
     "limited_too": {"push_limits": LIMITS, "single_flight": False, "late_approval": "0s"},
+    "bombed": {"push_limits": LIMITS},
+    "open": {"fail_mode": "open", "remember": {"for": "10m"}},
     "pausing": {"push_limits": {"pushes": 0, "pause_after_denial": "2s", "pause_after_fraud": "30m"}},
 }
 
@@ -228,12 +230,26 @@ def test_what_makes_it_forgotten(world: World, duo: SimulatorProcess) -> None:
     assert pushes(duo) == 5
 
 
-def test_bypass_and_fail_mode_are_never_remembered(world: World, duo: SimulatorProcess) -> None:
+def test_a_bypass_is_never_remembered(world: World, duo: SimulatorProcess) -> None:
     world.enroll(ALICE, status="bypass")
     assert login(world, "remembering") == 0
     world.enroll(ALICE)
     duo.answer_always("deny")
     assert login(world, "remembering") == 49
+    assert [line["reason"] for line in world.new_audit_lines(2)] == ["bypassed", "denied"]
+
+
+def test_what_a_fail_mode_accepted_is_never_remembered(world: World, duo: SimulatorProcess) -> None:
+    somebody = numbered(5)
+    world.enroll(somebody)
+    duo.power("off")
+    assert login(world, "open", somebody) == 0
+    duo.power("on")
+    duo.answer_always("deny")
+    up = 'ldapproxy_duo_state{duo="prod",state="up"}'
+    world.proxy.wait_for(lambda: world.proxy.metrics()[up] == 1, "Duo to be back")
+    assert login(world, "open", somebody) == 49
+    assert [line["reason"] for line in world.new_audit_lines(2)] == ["fail_mode_open", "denied"]
 
 
 # Push limits
@@ -253,6 +269,36 @@ def test_a_bomber_with_the_right_password_gets_no_further_than_the_limit(
         assert pushes(duo) == 3, "over all listeners"
         assert login(world, "limited", victim, f"{victim.password},123456") == 0, "a passcode still works"
     assert pushes(duo) == 4
+
+
+def test_no_other_way_to_ask_gets_a_bomber_any_further(world: World, duo: SimulatorProcess) -> None:
+    """Every form of a credential, from several addresses, under several spellings; half of them leave."""
+    victim = numbered(6)
+    name = world.enroll(victim)
+    spellings = (victim.dn, victim.dn.upper(), victim.dn.replace(",", ", "))
+    forms = ("", ",push", ",push1", ",PUSH", ",phone", ",phone1", f",@{name}'s phone", ",sms")
+    before, pending = len(world.proxy.audit()), 'ldapproxy_binds_pending{listener="bombed"}'
+
+    def bothers() -> int:
+        return sum(call.factor in ("push", "phone") for call in duo.calls("auth"))
+
+    with ExitStack() as stack:
+        for number in range(90):
+            source = f"127.0.0.{2 + number % 7}"
+            client = stack.enter_context(LdapClient(world.proxy.port("bombed"), source=source, timeout=60))
+            client.send(bind(1, spellings[number % 3], victim.password + forms[number % 8]))
+            if number % 2:
+                client.close()
+        world.proxy.wait_for(
+            lambda: len(world.proxy.audit()) - before + world.proxy.metrics()[pending] == 90,
+            "each of them to be answered, or to wait",
+        )
+        # A passcode by text message denies the login itself; nobody is asked for a tap.
+        world.proxy.wait_for(lambda: bothers() >= 3, "the pushes that are allowed")
+    world.proxy.wait_for(lambda: world.proxy.metrics()[pending] == 0, "the last ones to leave")
+    lines = world.new_audit_lines(90)
+    assert {line["reason"] for line in lines} <= {"paused", "client_left", "denied"}
+    assert bothers() == LIMITS["pushes"]
 
 
 def test_a_pause_after_a_denial(world: World, duo: SimulatorProcess) -> None:
