@@ -17,6 +17,7 @@ from tests.support.slapd import Slapd
 UNLIMITED = {"pushes": 0, "pause_after_denial": "0s", "pause_after_fraud": "0s"}
 LISTENERS = {
     "vpn": {"push_limits": UNLIMITED, "late_approval": "10m"},
+    "short": {"push_limits": UNLIMITED, "late_approval": "10m", "bind_timeout": "2s"},
     "remembering": {"push_limits": UNLIMITED, "remember": {"for": "10m"}},
     "too": {"push_limits": UNLIMITED, "remember": {"for": "10m"}},
 }
@@ -107,6 +108,18 @@ def test_a_denial_ends_all_of_that_user_on_every_listener(
     assert taps(world, duo, answer, where, f"{ALICE.password},push") == 49
     assert [login(world, listener) for listener in ("vpn", "remembering", "too")] == [49, 49, 49]
     assert {line["reason"] for line in world.new_audit_lines()[-3:]} == {"denied"}
+
+
+def test_a_tap_behind_the_answer_is_of_no_use(world: World, duo: SimulatorProcess) -> None:
+    duo.answer_always(None)
+    with world.proxy.client("short") as client:
+        client.send(bind(1, ALICE.dn, ALICE.password))
+        [push] = duo.wait_for_push("alice")
+        assert client.receive().result_code == 49
+    duo.answer(push, "approve")
+    duo.answer_always("deny")
+    assert login(world, "short") == 49
+    assert [line["reason"] for line in world.new_audit_lines(2)] == ["timed_out", "denied"]
 
 
 def test_a_wrong_passcode_is_a_denial_too(world: World, duo: SimulatorProcess) -> None:
