@@ -67,6 +67,7 @@ def _remembered(remember: RememberSettings) -> list[str]:
         "client address and all that was typed; the directory checks the password every time.",
         "Someone who has the password and sits behind the same address shares the tap. (To an application "
         "that logs people in, all of them have its address.)",
+        "A denial ends it for that person on all listeners, and the signal SIGUSR1 for everybody.",
     ]
 
 

@@ -40,6 +40,7 @@ def test_the_defaults(sample: Sample) -> None:
         ({"late_approval": "5m"}, "lets the same login in, once, within 5m."),
         ({"late_approval": "0s"}, "When the client leaves, its push ends, and an approval that still comes"),
         ({"answer_before": "7s"}, "After 7s a login is answered busy, while its push goes on for the next"),
+        ({"remember": {"for": "8h"}}, "A denial ends it for that person on all listeners"),
         ({"remember": {"for": "8h"}}, "What Duo has allowed is enough for 8h, for the same person,"),
         ({"remember": {"for": "8h", "idle": "30m"}}, "for 8h, or 30m after its last use, for the same"),
         ({"remember": {"for": "8h"}}, "has the password and sits behind the same address shares the tap."),
