@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import resource
@@ -209,6 +210,38 @@ def test_duos_connections_that_are_killed_at_random(
             )
             assert login(proxy) == 0
             settled(proxy)
+
+
+@pytest.mark.parametrize("tls", ["ldaps", "StartTLS"])
+def test_a_client_that_says_farewell_before_it_has_read_everything(
+    tmp_path: Path, slapd: Slapd, duo: SimulatorProcess, leg: FaultProxy, tls: str
+) -> None:
+    """TLS is over then, while bytes are queued and the directory is told to wait: nothing may wait on."""
+    listener = {"scheme": "ldaps"} if tls == "ldaps" else {"tls": True}
+    with proxy_over(tmp_path, slapd, duo, leg, listener) as proxy:
+        with proxy.client("vpn", tls=tls == "ldaps") as client:
+            if tls == "StartTLS":
+                client.start_tls(proxy.ca_file)
+            assert client.bind(ALICE.dn, ALICE.password).result_code == 0
+            client.send(*(search(number, PEOPLE, 2) for number in range(10, 60)))
+            proxy.wait_for(lambda: not _grows(proxy), "the client's buffers to be full")
+            encrypted = client.socket
+            assert isinstance(encrypted, ssl.SSLSocket)
+            with contextlib.suppress(ssl.SSLError):
+                encrypted.unwrap()  # it says farewell, and then finds that there is more to read
+            with socket.socket(fileno=encrypted.detach()) as raw:
+                raw.settimeout(20)
+                while raw.recv(1 << 20):
+                    pass
+        settled(proxy)
+
+
+def _grows(proxy: ProxyProcess) -> bool:
+    """Whether the directory's answers are still read."""
+    counted = 'ldapproxy_relayed_bytes_total{direction="to_client",listener="vpn"}'
+    before = proxy.metrics()[counted]
+    time.sleep(0.3)
+    return proxy.metrics()[counted] > before
 
 
 # The machine

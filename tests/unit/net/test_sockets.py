@@ -187,6 +187,28 @@ def test_a_close_lets_what_is_queued_through(on_reactor: OnReactor, reactor: Any
 
 
 @ENDS
+def test_a_close_does_not_wait_for_a_producer(on_reactor: OnReactor, reactor: Any, end: Any) -> None:
+    """TLS closes by itself when the peer says farewell; the producer behind it has no part in that."""
+
+    async def scenario() -> None:
+        async with end(reactor) as (side, peer):
+            producer = Producer()
+            side.transport.registerProducer(producer, True)
+            side.transport.write(MUCH)
+            side.transport.loseConnection()
+            assert producer.told == ["pause"]
+            peer.setblocking(False)
+            got = bytearray()
+            async with asyncio.timeout(10):
+                while data := await asyncio.get_running_loop().sock_recv(peer, 1 << 20):
+                    got += data
+            assert got == MUCH
+            await eventually(lambda: side.lost, "the end")
+
+    on_reactor(scenario())
+
+
+@ENDS
 def test_a_close_with_nothing_queued_needs_no_turn_of_the_loop_to_write(
     on_reactor: OnReactor, reactor: Any, end: Any
 ) -> None:
