@@ -10,5 +10,6 @@ The files, from the bottom up:
     filters        what a search filter asserts on            sorting       what a search is sorted by
     search         the SearchRequest                          streaming     heads of passing messages
     messages       all of these messages, to import from      admission     which requests are relayed
-    session        the state table of one connection          actions       what it wants done, as values
+    outstanding    what the directory may still answer        actions       what is to be done, as values
+    session        the state table of one connection
 """

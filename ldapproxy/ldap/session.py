@@ -32,7 +32,6 @@ from ldapproxy.ldap.admission import AdmissionRules, Refusal, Standing, examine
 from ldapproxy.ldap.errors import DecodeError, MessageTooLarge
 from ldapproxy.ldap.framing import Frame, Head, MessageFramer
 from ldapproxy.ldap.messages import (
-    FINAL_RESPONSES,
     START_TLS_OID,
     Tag,
     decode_abandon_request,
@@ -43,6 +42,7 @@ from ldapproxy.ldap.messages import (
     notice_of_disconnection,
     response_tag,
 )
+from ldapproxy.ldap.outstanding import Outstanding
 from ldapproxy.ldap.result_codes import ResultCode
 
 # Before anybody has logged in, a message is a bind or a root DSE search. 64 KiB holds the largest bind seen
@@ -98,7 +98,6 @@ class Session:
     """
 
     __slots__ = (
-        "_abandoned",
         "_framer",
         "_outstanding",
         "_rules",
@@ -115,15 +114,13 @@ class Session:
         self._framer = MessageFramer(ANONYMOUS_MESSAGE_SIZE)
         self._waiting: deque[Frame] = deque()
         self._waiting_bytes = 0
-        self._outstanding: set[int] = set()
-        # Abandoned operations may or may not be answered (RFC 4511 section 4.11). A dict keeps the order of
-        # arrival.
-        self._abandoned: dict[int, None] = {}
+        # 1,000 as for `outstanding`'s default.
+        self._outstanding = Outstanding(abandoned=max(rules.outstanding, 1000))
 
     @property
     def is_quiet(self) -> bool:
         """True when no operation of the session can still be answered by the directory."""
-        return not self._outstanding and not self._abandoned
+        return self._outstanding.is_quiet
 
     def receive(self, data: bytes) -> list[Action]:
         """Takes bytes of the client and returns what is to be done, in order."""
@@ -164,22 +161,11 @@ class Session:
             False when one of them answers nothing that this session asked: the connection must then be
             closed.
         """
-        outstanding = self._outstanding
-        for message_id, tag in heads:
-            if message_id in outstanding:
-                if tag in FINAL_RESPONSES:
-                    outstanding.discard(message_id)
-            elif message_id in self._abandoned:
-                if tag in FINAL_RESPONSES:
-                    del self._abandoned[message_id]
-            elif message_id != 0:
-                return False
-        return True
+        return self._outstanding.answered(heads)
 
     def connection_dropped(self) -> None:
         """The directory connection is gone: nothing that was asked on it will be answered."""
-        self._outstanding.clear()
-        self._abandoned.clear()
+        self._outstanding.forget()
 
     def close(self) -> None:
         """The client is gone, or the session was ended from outside."""
@@ -251,14 +237,8 @@ class Session:
     def _abandon(self, frame: Frame, actions: list[Action]) -> None:
         """Passes an Abandon on if the directory has the operation; binds are never abandoned."""
         abandoned = decode_abandon_request(frame).abandoned
-        if abandoned not in self._outstanding:
-            return
-        self._outstanding.discard(abandoned)
-        self._abandoned[abandoned] = None
-        # Most are never answered, so only the newest are remembered; 1,000 as for `outstanding`'s default.
-        if len(self._abandoned) > max(self._rules.outstanding, 1000):
-            del self._abandoned[next(iter(self._abandoned))]
-        actions.append(ToDirectory(frame))
+        if self._outstanding.abandon(abandoned):
+            actions.append(ToDirectory(frame))
 
     def _start_tls(self, frame: Frame, actions: list[Action]) -> None:
         """StartTLS (RFC 4511 section 4.14) ends here: it protects the leg between client and proxy."""
@@ -301,8 +281,7 @@ class Session:
             # RFC 4511 section 4.1.1.1: answers could not be told apart.
             self._disconnect(ResultCode.PROTOCOL_ERROR, "a messageID was used twice at a time", actions)
         elif refusal is None:
-            self._abandoned.pop(message_id, None)
-            self._outstanding.add(message_id)
+            self._outstanding.begin(message_id)
             actions.append(ToDirectory(frame))
         elif (tag := response_tag(frame.tag)) is not None:
             actions.append(ToClient(encode_result(message_id, tag, refusal.code, refusal.text)))

@@ -214,6 +214,17 @@ def test_the_answer_to_an_abandoned_operation_is_no_stranger() -> None:
     assert one.is_quiet
 
 
+def test_a_message_id_used_again_behind_an_abandon_may_have_a_late_answer() -> None:
+    """The first one's answer, which the Abandon came too late for, is not the second one's."""
+    one = bound()
+    one.receive(search(2) + abandon(3, 2) + search(2))
+    assert one.answered([Head(2, 0x65)])
+    assert not one.is_quiet
+    [start] = one.receive(bind(4))
+    assert isinstance(start, StartBind)
+    assert start.needs_fresh_connection
+
+
 def test_an_abandon_of_nothing_is_ignored() -> None:
     assert bound().receive(abandon(2, 99)) == []
 

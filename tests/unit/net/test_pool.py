@@ -99,6 +99,15 @@ async def an_abandoned_search(world: World, client: Wire, peer: Wire) -> None:
     await peer.receive()
 
 
+async def an_answer_to_one_of_two(world: World, client: Wire, peer: Wire) -> None:
+    """An Abandon that came too late, and its messageID used again: one of the two still runs."""
+    await client.send(search(2) + abandon(3, 2) + search(2))
+    for _ in range(3):
+        await peer.receive()
+    await peer.send(search_done(2))
+    await client.receive()
+
+
 async def half_a_message(world: World, client: Wire, peer: Wire) -> None:
     await an_unanswered_search(world, client, peer)
     await peer.send(search_done(2) + entry(2)[:1])
@@ -129,6 +138,7 @@ async def a_pending_bind(world: World, client: Wire, peer: Wire) -> None:
     [
         an_unanswered_search,
         an_abandoned_search,
+        an_answer_to_one_of_two,
         half_a_message,
         an_extended_operation,
         a_rejected_second_bind,
@@ -144,7 +154,7 @@ def test_any_doubt_closes_it(
             peer = await world.bound(client)
             await doubt(world, client, peer)
             client.writer.close()
-            await peer.rest()
+            assert await peer.rest() == b"", "it is not even tried to make it nobody's"
             assert world.idle == 0
 
     on_reactor(scenario())
