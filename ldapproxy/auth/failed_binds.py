@@ -9,6 +9,7 @@ hundred guesses sent at once must not all pass before the first of them has fail
 
 from __future__ import annotations
 
+import hashlib
 import unicodedata
 from collections import Counter, OrderedDict, deque
 from collections.abc import Hashable
@@ -19,9 +20,16 @@ from ldapproxy.auth.policy import Address
 from ldapproxy.ldap.dn import DistinguishedName
 from ldapproxy.ldap.errors import InvalidName
 
-# Users, and as many addresses, whose failures are remembered; about 1 KiB each. The one whose last failure is
-# oldest is forgotten first, and each place that an attacker takes costs a bind that really failed.
+# Users, and as many addresses, whose failures are remembered; under 1 KiB each with a dozen failures. The one
+# whose last failure is oldest is forgotten first, and each place that an attacker takes costs a bind that
+# really failed.
 _CAPACITY: Final = 50_000
+
+# Octets of a key. Names come from strangers, 60 KiB at a time; 50,000 of those would be the process's end.
+_KEY_SIZE: Final = 16
+
+# Katakana to hiragana.
+_KANA: Final = {code: code - 0x60 for code in range(0x30A1, 0x30F7)}
 
 # Texts that look like a DN and are none here share one count. A directory may read one name in endless such
 # spellings, and each must not get its own guesses.
@@ -48,12 +56,28 @@ class FailedBindRules:
         return not self.per_user and not self.per_client
 
 
-def user_key(name: str) -> str:
+def user_key(name: str) -> bytes:
     """What the failures of a user are counted under, for a name as sent: one key for all its spellings."""
     try:
-        return DistinguishedName.parse(name).normalised
+        return _key_of(DistinguishedName.parse(name).normalised)
     except InvalidName:
-        return _ODD_NAMES if "=" in name else unicodedata.normalize("NFKC", name).casefold().strip()
+        return _key_of(_ODD_NAMES if "=" in name else name)
+
+
+def _key_of(name: str) -> bytes:
+    """One key, of one size, for all names that some directory may hold equal.
+
+    Active Directory compares without case, accents, width and kind of kana, and passes over invisible
+    characters (MS-ADTS section 6.5). To count two people as one only limits them sooner; one person in a
+    thousand spellings would be worth a thousand times the guesses.
+    """
+    if not name.isascii():
+        letters = unicodedata.normalize("NFKD", name)
+        name = "".join(
+            letter for letter in letters if unicodedata.category(letter) not in ("Mn", "Me", "Cf")
+        ).translate(_KANA)
+    folded = " ".join(name.casefold().split())
+    return hashlib.blake2b(folded.encode("utf-8", "surrogatepass"), digest_size=_KEY_SIZE).digest()
 
 
 @final
@@ -65,7 +89,7 @@ class Attempt:
 
     __slots__ = ("_client", "_counts", "_is_over", "_user")
 
-    def __init__(self, counts: FailedBinds, user: str, client: Address) -> None:
+    def __init__(self, counts: FailedBinds, user: bytes, client: Address) -> None:
         self._counts = counts
         self._user = user
         self._client = client
@@ -77,7 +101,7 @@ class Attempt:
         Returns:
             False when too many of the entry's have failed: the directory must not be asked.
         """
-        user = name.normalised
+        user = _key_of(name.normalised)
         if self._is_over or not self._counts.users.allow(user, now):
             return False
         self._counts.users.release(self._user)

@@ -109,6 +109,34 @@ def test_names_that_are_no_dns() -> None:
     assert user_key("uid=alice;ou=people") != user_key(ALICE)
 
 
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "\u00e1l\u00ecc\u00e9",
+        "a\u0301lice",
+        "al\u200bi\u00adce",
+        "\uff41\uff4c\uff49\uff43\uff45",
+        "\u00c1LICE",
+    ],
+    ids=["accents", "a combining accent", "invisible characters", "full width", "a capital"],
+)
+def test_spellings_that_active_directory_holds_equal_bring_no_further_guesses(spelling: str) -> None:
+    assert user_key(spelling) == user_key("alice")
+    assert user_key(f"EXAMPLE\\{spelling}") == user_key("EXAMPLE\\alice")
+    assert user_key(f"cn={spelling},dc=example") == user_key("cn=alice,dc=example")
+
+
+def test_both_kinds_of_kana_are_one() -> None:
+    assert user_key("\u30a2\u30ea\u30b9") == user_key("\u3042\u308a\u3059")
+
+
+def test_what_is_remembered_of_a_name_does_not_grow_with_it() -> None:
+    """`\ufdfa` is one character of three octets, and eighteen when it is composed."""
+    long = "\ufdfa" * 2000
+    for name in ("a", f"{long}@example.com", f"uid={long},dc=example", "uid=;" + long):
+        assert len(user_key(name)) == 16
+
+
 def test_memory_is_bounded() -> None:
     counts = FailedBinds(FailedBindRules(per_user=1, per=1e9), capacity=100)
     for number in range(1000):
