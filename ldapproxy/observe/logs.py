@@ -12,16 +12,16 @@ from __future__ import annotations
 import json
 import logging
 import math
-import sys
+import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import IO
 
 from twisted.logger import STDLibLogObserver, globalLogBeginner
 
 from ldapproxy.observe.redaction import Redaction
 from ldapproxy.observe.settings import LogLevel, LogSettings
+from ldapproxy.observe.sinks import DescriptorSink
 from ldapproxy.secret import Secret
 
 _LEVELS = {
@@ -30,6 +30,8 @@ _LEVELS = {
     LogLevel.WARNING: logging.WARNING,
     LogLevel.ERROR: logging.ERROR,
 }
+
+_STANDARD_ERROR = 2
 
 # What every record carries by itself; everything else on a record was given as `extra`.
 _OWN_ATTRIBUTES = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -76,22 +78,49 @@ class JsonLines(logging.Formatter):
         return json.dumps(fields)
 
 
-class _StandardError(logging.StreamHandler[IO[str]]):
-    """Standard error. What cannot be formatted or written is dropped without showing its arguments."""
+class _StandardError(logging.Handler):
+    """Standard error. What cannot be formatted or written is dropped without showing its arguments.
+
+    Whoever reads it may sleep (a collector that hangs, a terminal that was stopped), and the one thread that
+    serves everybody must not wait for that.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._sink = DescriptorSink(_STANDARD_ERROR)
+        self._lost = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Writes the line, if it can be written now."""
+        try:
+            line = self.format(record)
+        except Exception:
+            self.handleError(record)
+        else:
+            self._write(line)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (logging's own name)
         """Says that a line was lost, and where it came from. Python's own would print its arguments."""
+        self._say(record.created, f"a line could not be written, from {record.pathname}:{record.lineno}")
+
+    def _write(self, line: str) -> None:
+        if self._lost:
+            lost, self._lost = self._lost, 0
+            self._say(time.time(), f"{lost} lines were lost: whoever reads the log did not keep up")
+            if self._lost:
+                self._lost += lost
+                return
         try:
-            line = {
-                "timestamp": timestamp(record.created),
-                "level": "error",
-                "logger": __name__,
-                "message": f"a line could not be written, from {record.pathname}:{record.lineno}",
-            }
-            self.stream.write(json.dumps(line) + self.terminator)
-            self.flush()
-        except (OSError, ValueError):
-            pass  # standard error is gone; there is nobody left to tell
+            self._sink.write(line.encode())
+        except OSError:
+            self._lost += 1
+
+    def _say(self, when: float, message: str) -> None:
+        line = {"timestamp": timestamp(when), "level": "error", "logger": __name__, "message": message}
+        try:
+            self._sink.write(json.dumps(line).encode())
+        except OSError:
+            self._lost += 1
 
 
 def set_up(settings: LogSettings, secrets: Iterable[Secret] = ()) -> None:
@@ -105,7 +134,7 @@ def set_up(settings: LogSettings, secrets: Iterable[Secret] = ()) -> None:
         settings: `log:`.
         secrets: the secrets of the configuration, which no line may show.
     """
-    lines = _StandardError(sys.stderr)
+    lines = _StandardError()
     lines.setFormatter(JsonLines(Redaction(secrets)))
     root = logging.getLogger()
     root.handlers[:] = [lines]

@@ -1,6 +1,7 @@
-"""Where audit lines go: standard output, a file that may be rotated, the local syslog.
+"""Where lines go: standard output and error, a file that may be rotated, the local syslog.
 
-Owns one write per line, and that no write waits for a reader that sleeps. It must not know what is in a line.
+Owns that lines stay whole, and that no write waits for a reader that sleeps. It must not know what is in a
+line.
 
 A sink raises OSError for a line that it could not write whole. It can be used again afterwards: each line is
 a fresh attempt, and a torn line is never continued by the next.
@@ -40,7 +41,7 @@ class Sink(Protocol):
 
 
 class DescriptorSink:
-    """An open file descriptor that somebody else owns: standard output.
+    """An open file descriptor that somebody else owns: standard output, standard error.
 
     Args:
         descriptor: the file descriptor; it is never closed here.
@@ -159,15 +160,16 @@ class _Lines:
 
     def write(self, descriptor: int, line: bytes) -> None:
         whole = (b"\n" if self._torn else b"") + line + b"\n"
-        # Whoever reads our standard output may sleep. A pipe that polls writable takes at least PIPE_BUF
-        # bytes.
-        if self._has_reader and not _is_writable(descriptor):
-            raise BlockingIOError("whoever reads it does not keep up")
-        written = os.write(descriptor, whole)
-        # What follows a torn line starts on a line of its own.
-        self._torn = written < len(whole) and not whole[:written].endswith(b"\n")
-        if written < len(whole):
-            raise OSError("it took only a part of the line; is the disk full?")
+        piece = LONGEST_LINE if self._has_reader else len(whole)
+        for at in range(0, len(whole), piece):
+            # Whoever reads it may sleep. A pipe that polls writable takes at least PIPE_BUF bytes.
+            if self._has_reader and not _is_writable(descriptor):
+                raise BlockingIOError("whoever reads it does not keep up")
+            written = os.write(descriptor, whole[at : at + piece])
+            # What follows a torn line starts on a line of its own.
+            self._torn = not whole[: at + written].endswith(b"\n")
+            if written < len(whole[at : at + piece]):
+                raise OSError("it took only a part of the line; is the disk full?")
 
 
 def _is_writable(descriptor: int) -> bool:

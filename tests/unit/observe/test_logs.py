@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -162,3 +163,49 @@ def test_a_standard_error_that_is_gone_stops_nothing() -> None:
     )
     os.close(writer)
     assert done.stdout == "still here\n"
+
+
+def test_a_standard_error_that_nobody_reads_holds_nobody_up() -> None:
+    """A collector that hangs; when it goes on, it hears what it has missed."""
+    script = """
+for number in range(2000):
+    log.error("line %d %s", number, "x" * 100)
+print("still here", flush=True)
+sys.stdin.readline()
+log.error("it reads again")
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", _SET_UP.format(level="info") + script],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        try:
+            ready, _, _ = select.select([process.stdout], [], [], 60)
+            assert ready, "the program waits for whoever reads its log"
+            assert process.stdout.readline() == "still here\n"
+            heard = b""
+            while select.select([process.stderr], [], [], 0)[0]:
+                heard += os.read(process.stderr.fileno(), 65536)
+            process.stdin.write("\n")
+            process.stdin.close()
+            heard += process.stderr.read().encode()
+        finally:
+            process.kill()
+    lines = [json.loads(line)["message"] for line in heard.splitlines()]
+    assert lines[0].startswith("line 0 ")
+    kept = len([line for line in lines if line.startswith("line ")])
+    assert 0 < kept < 2000
+    assert lines[kept:] == [
+        f"{2000 - kept} lines were lost: whoever reads the log did not keep up",
+        "it reads again",
+    ]
+
+
+def test_a_line_that_is_longer_than_a_pipe_takes_at_once_arrives_whole() -> None:
+    (line,) = written("log.error('%s', 'x' * 20_000)")
+    assert line["message"] == "x" * 20_000
