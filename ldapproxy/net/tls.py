@@ -35,6 +35,10 @@ class TlsError(Exception):
     """Certificates or keys cannot be used; the message says which file and why."""
 
 
+class UnreadableError(TlsError):
+    """A file cannot be read now; the next attempt may succeed without any change of it."""
+
+
 @implementer(IOpenSSLServerConnectionCreator)
 class ServerContext:
     """A listener's certificate.
@@ -50,7 +54,7 @@ class ServerContext:
 
     def __init__(self, settings: ServerTls) -> None:
         self._settings = settings
-        self._stamp = self._read_stamp()
+        self._stamp = self._complained_of = self._read_stamp()
         self._context = self._load()
 
     def serverConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:  # noqa: N803 - Twisted's
@@ -66,7 +70,8 @@ class ServerContext:
             except OSError as error:
                 stamps.append(error.errno)
             else:
-                stamps.append((status.st_mtime_ns, status.st_ino, status.st_size))
+                # Of the inode, too: who may read a file changes nothing else of it.
+                stamps.append((status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_size))
         return tuple(stamps)
 
     def _reload_if_changed(self) -> None:
@@ -74,12 +79,16 @@ class ServerContext:
         stamp = self._read_stamp()
         if stamp == self._stamp:
             return
-        self._stamp = stamp
         try:
             self._context = self._load()
         except TlsError as error:
-            _log.error("certificate not reloaded, the last good one stays in use: %s", error)
+            if not isinstance(error, UnreadableError):
+                self._stamp = stamp  # there is no use in reading it again
+            if stamp != self._complained_of:
+                self._complained_of = stamp
+                _log.error("certificate not reloaded, the last good one stays in use: %s", error)
         else:
+            self._stamp = stamp
             _log.info("certificate reloaded from %s", self._settings.certificate_file)
 
     def _load(self) -> SSL.Context:
@@ -99,7 +108,8 @@ class ServerContext:
             context.check_privatekey()
         except (OSError, SSL.Error, crypto.Error, ValueError, TypeError) as error:
             files = f"{settings.certificate_file} with {settings.private_key_file}"
-            raise TlsError(f"cannot use {files}: {_in_words(error)}") from None
+            kind = UnreadableError if isinstance(error, OSError) else TlsError
+            raise kind(f"cannot use {files}: {_in_words(error)}") from None
         return context
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import shutil
 import ssl
@@ -188,6 +189,41 @@ def test_renewal_without_a_restart(
     with caplog.at_level(logging.INFO, "ldapproxy"):
         on_reactor(scenario())
     assert caplog.text.count("certificate reloaded from") == 3
+
+
+def test_a_renewal_that_cannot_be_read_at_once_is_not_missed(
+    authority: Authority, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Descriptors have run out, say: nothing about the files changes when there are some again."""
+    files = Files(tmp_path, authority.server())
+    context = ServerContext(files.settings)
+    before = context._context
+
+    def out_of_descriptors(path: Path) -> bytes:
+        raise OSError(errno.EMFILE, "Too many open files", str(path))
+
+    files.renew(authority.server())
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "read_bytes", out_of_descriptors)
+        for _ in range(3):
+            context._reload_if_changed()
+        assert context._context is before
+    assert caplog.text.count("certificate not reloaded") == 1
+    assert "Too many open files" in caplog.text
+    context._reload_if_changed()
+    assert context._context is not before
+    after = context._context
+    context._reload_if_changed()
+    assert context._context is after
+
+
+def test_a_change_of_who_may_read_a_file_is_a_change(authority: Authority, tmp_path: Path) -> None:
+    """Renewed with the wrong owner, and mended: its contents are those that could not be read before."""
+    files = Files(tmp_path, authority.server())
+    context = ServerContext(files.settings)
+    before = context._read_stamp()
+    files.key.chmod(0o640)
+    assert context._read_stamp() != before
 
 
 def test_start_tls_presents_the_renewed_certificate_too(
