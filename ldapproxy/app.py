@@ -56,7 +56,11 @@ def run(configuration: Configuration) -> int:
     reactor = install_reactor()
 
     async def start() -> Application:
-        return _start(configuration, reactor)
+        application = _start(configuration, reactor)
+        # A service manager's word for "read it again", which would end the process. (A demo runs in a
+        # terminal, and ends with it.)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _read_nothing_again)
+        return application
 
     async def stop(application: Application) -> None:
         await application.stop()
@@ -165,6 +169,13 @@ def _stopper(end: Callable[[], Coroutine[Any, Any, None]], reactor: Any) -> Call
         stopping.append(run_soon(end(), stopped))
 
     return stop
+
+
+def _read_nothing_again() -> None:
+    _log.info(
+        "SIGHUP: there is nothing to do: renewed certificates and rotated audit logs are noticed without it; "
+        "a changed configuration needs a restart"
+    )
 
 
 def _secrets_of(configuration: Configuration) -> list[Any]:

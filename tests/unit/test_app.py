@@ -146,6 +146,11 @@ def test_a_process_at_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         running.send_signal(signal.SIGUSR1)
         running.wait_for(lambda: "all remembered logins were forgotten" in running.errors(), "the purge")
 
+        # A process that has not said what to do with it ends.
+        running.send_signal(signal.SIGHUP)
+        running.wait_for(lambda: "SIGHUP: there is nothing to do" in running.errors(), "the signal")
+        assert running._status("/healthz") == 200
+
 
 def test_the_warnings_of_the_configuration_are_in_the_log_once(tmp_path: Path) -> None:
     store = tmp_path / "offline.db"
