@@ -259,7 +259,8 @@ def _limits(listener: ListenerSettings) -> list[str]:
         f"At a time: {limits.connections} connections{client}; {limits.pending_binds} pending binds; "
         f"{limits.outstanding} operations a connection.",
         f"A request has at most {show_size(limits.message_size)}, 64KiB before a login; "
-        f"{show_size(limits.buffered)} wait behind a pending bind.",
+        f"{show_size(limits.buffered)} wait behind a pending bind; all connections together keep at most "
+        f"{show_size(limits.buffered_total)} waiting.",
         f"A connection ends after {show_duration(limits.idle_timeout)} of silence, and when it says nothing "
         f"complete for {show_duration(limits.handshake_timeout)} after it was opened.",
         *_failed_binds(limits.failed_binds),

@@ -12,7 +12,7 @@ from ldapproxy.net.settings import Limits
 
 _MANY = 1_000_000
 _COUNT = "fewer serve nobody, and more do not fit into one process"
-_KIB, _MIB = 1 << 10, 1 << 20
+_KIB, _MIB, _GIB = 1 << 10, 1 << 20, 1 << 30
 
 
 def read_limits(section: Section) -> Limits:
@@ -29,6 +29,14 @@ def read_limits(section: Section) -> Limits:
             "buffered",
             values.size(4 * _KIB, 64 * _MIB, "it holds the requests of one session during a bind, in memory"),
             default=256 * _KIB,
+        ),
+        # A thousand sessions at their own limit; a quarter of the memory of a small container.
+        buffered_total=section.read(
+            "buffered_total",
+            values.size(
+                4 * _MIB, 64 * _GIB, "it holds what all sessions wait for, in memory, beside what runs there"
+            ),
+            default=256 * _MIB,
         ),
         message_size=section.read(
             "message_size",
@@ -51,6 +59,9 @@ def read_limits(section: Section) -> Limits:
     )
     section.finish()
 
+    for key, one in (("buffered", limits.buffered), ("message_size", limits.message_size)):
+        if one > limits.buffered_total:
+            section.error("buffered_total", f"must be at least {key}, which is {values.show_size(one)}")
     for key, count in (
         ("connections_per_client", limits.connections_per_client),
         ("pending_binds", limits.pending_binds),

@@ -19,15 +19,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, unique
 
-from ldapproxy.ldap.actions import (
-    Action,
-    Disconnect,
-    LimitHit,
-    StartBind,
-    StartTls,
-    ToClient,
-    ToDirectory,
-)
+from ldapproxy.ldap.actions import Action, Disconnect, LimitHit, StartBind, StartTls, ToClient, ToDirectory
 from ldapproxy.ldap.admission import AdmissionRules, Refusal, Standing, examine
 from ldapproxy.ldap.errors import DecodeError, MessageTooLarge
 from ldapproxy.ldap.framing import Frame, Head, MessageFramer
@@ -122,6 +114,11 @@ class Session:
         """True when no operation of the session can still be answered by the directory."""
         return self._outstanding.is_quiet
 
+    @property
+    def held(self) -> int:
+        """Bytes of memory that requests take which are not whole yet, or wait behind a pending bind."""
+        return self._framer.buffered + self._waiting_bytes
+
     def receive(self, data: bytes) -> list[Action]:
         """Takes bytes of the client and returns what is to be done, in order."""
         actions: list[Action] = []
@@ -189,7 +186,7 @@ class Session:
                 self._wait(frame, actions)
             else:
                 self._guarded(frame, actions)
-        if self.phase is Phase.BINDING and self._waiting_bytes + self._framer.buffered > self._rules.buffered:
+        if self.phase is Phase.BINDING and self.held > self._rules.buffered:
             self._disconnect(
                 ResultCode.BUSY, "too much was sent behind a pending bind", actions, limit="buffered"
             )

@@ -29,6 +29,7 @@ from ldapproxy.ldap.result_codes import ResultCode
 from ldapproxy.ldap.session import SessionRules
 from ldapproxy.net.binds import Binds
 from ldapproxy.net.bridge import wait_for
+from ldapproxy.net.held import HeldTotal
 from ldapproxy.net.ports import Observer
 from ldapproxy.net.server import ClientConnection
 from ldapproxy.net.servers import Directory
@@ -86,6 +87,7 @@ class Listener(ServerFactory):
         self._is_stopping = False
         self._drained: asyncio.Future[None] | None = None
         self.session_rules = _session_rules(settings)
+        self.held = HeldTotal(settings.limits.buffered_total)
 
     @property
     def is_listening(self) -> bool:

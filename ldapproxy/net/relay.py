@@ -7,6 +7,7 @@ session's, closed on any doubt. It must not know verdicts of binds, nor decode a
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Protocol
 
 from twisted.internet.interfaces import IPushProducer
@@ -15,6 +16,7 @@ from zope.interface import implementer
 from ldapproxy.ldap.framing import Frame, Head
 from ldapproxy.ldap.messages import WHO_AM_I_OID, Tag, decode_extended_request
 from ldapproxy.net.bridge import run_soon
+from ldapproxy.net.held import Held, Place
 from ldapproxy.net.leftover import Leftover
 from ldapproxy.net.pressure import Cause, ClientReading, DirectoryPace
 from ldapproxy.net.servers import Directory, DirectoryUnavailable
@@ -51,13 +53,17 @@ class Relay:
         client: the client's transport.
         events: who is told.
         buffered: bytes that may wait while a connection is being made.
+        held: is told what waits.
     """
 
-    def __init__(self, directory: Directory, client: Transport, events: RelayEvents, buffered: int) -> None:
+    def __init__(
+        self, directory: Directory, client: Transport, events: RelayEvents, buffered: int, held: Held
+    ) -> None:
         self._directory = directory
         self._client = client
         self._events = events
         self._buffered = buffered
+        self._held = held
         self._reading = ClientReading(client)
         self._connection: DirectoryConnection | None = None
         self._connecting: asyncio.Task[DirectoryConnection] | None = None
@@ -70,6 +76,7 @@ class Relay:
         self._client_is_slow = False
         self._is_closed = False
         client.registerProducer(self, True)
+        client.tell_queued(partial(held.now, Place.TO_CLIENT))
 
     # Towards the directory.
 
@@ -87,6 +94,7 @@ class Relay:
             return True
         self._unsent += frames
         self._unsent_bytes += sum(len(frame.raw) for frame in frames)
+        self._held.now(Place.TO_DIRECTORY, self._unsent_bytes)
         if self._connecting is None:
             self._connecting = run_soon(self.begin_bind(), self._connected)
         return self._unsent_bytes <= self._buffered
@@ -107,6 +115,7 @@ class Relay:
                 raise DirectoryUnavailable("the client has gone")
             self._connection = connection
             connection.transport.registerProducer(DirectoryPace(self._reading), True)
+            connection.transport.tell_queued(partial(self._held.now, Place.TO_DIRECTORY))
         return self._connection
 
     def suspend(self) -> None:
@@ -120,8 +129,7 @@ class Relay:
             return
         if self._rest:
             self._connection = None
-            connection.end_pace()
-            self._reading.release(Cause.DIRECTORY_SLOW)
+            self._detach(connection)
             self._leftover = Leftover(connection, self, self._rest, self._directory.response_timeout)
         elif not connection.stop_relaying():
             self.drop("the beginning of a further answer was there already")
@@ -147,8 +155,8 @@ class Relay:
         self._forget_unsent()
         connection, self._connection = self._connection, None
         if connection is not None:
-            _close(connection, why)
-            self._reading.release(Cause.DIRECTORY_SLOW)
+            self._detach(connection)
+            connection.abort(why)
 
     def release(self) -> None:
         """Gives the directory connection back, if there is one: nothing is outstanding on it."""
@@ -156,8 +164,7 @@ class Relay:
         connection, self._connection = self._connection, None
         if connection is None:
             return
-        connection.end_pace()
-        self._reading.release(Cause.DIRECTORY_SLOW)
+        self._detach(connection)
         if self._client_is_slow:
             connection.transport.resumeProducing()
         if connection.stop_relaying():
@@ -261,6 +268,7 @@ class Relay:
             return
         self._connecting = None
         unsent, self._unsent, self._unsent_bytes = self._unsent, [], 0
+        self._held.now(Place.TO_DIRECTORY, 0)
         error = task.exception()
         if error is not None:
             why = str(error) if isinstance(error, DirectoryUnavailable) else type(error).__name__
@@ -278,8 +286,10 @@ class Relay:
         self._events.directory_gone(why, within_message=within_message)
 
     def _forget_unsent(self) -> None:
-        self._unsent.clear()
-        self._unsent_bytes = 0
+        if self._unsent:
+            self._unsent.clear()
+            self._unsent_bytes = 0
+            self._held.now(Place.TO_DIRECTORY, 0)
         connecting, self._connecting = self._connecting, None
         if connecting is not None:
             connecting.cancel()
@@ -297,7 +307,8 @@ class Relay:
         self._client.write(data)
         self._rest -= len(data)
 
-
-def _close(connection: DirectoryConnection, why: str) -> None:
-    connection.end_pace()
-    connection.abort(why)
+    def _detach(self, connection: DirectoryConnection) -> None:
+        """What becomes of the connection's queue does not concern this session any more."""
+        connection.end_pace()
+        self._held.now(Place.TO_DIRECTORY, 0)
+        self._reading.release(Cause.DIRECTORY_SLOW)

@@ -24,6 +24,7 @@ from ldapproxy.ldap.messages import encode_result, notice_of_disconnection, oper
 from ldapproxy.ldap.result_codes import ResultCode
 from ldapproxy.ldap.session import Phase, Session
 from ldapproxy.net.binds import BindEnd, PendingBind
+from ldapproxy.net.held import Held, Place
 from ldapproxy.net.relay import Relay
 from ldapproxy.net.transport import Transport
 
@@ -51,6 +52,7 @@ class ClientConnection(Protocol):
     def __init__(self, listener: Listener, client: Address) -> None:
         self._listener = listener
         self.client = client
+        self._held = Held(listener.held, self._too_much_held)
         self._session = Session(listener.session_rules, confidential=listener.settings.ldaps)
         self._relay: Relay
         self._pending: PendingBind | None = None
@@ -69,7 +71,8 @@ class ClientConnection(Protocol):
         """TCP is up."""
         listener = self._listener
         self._loop = asyncio.get_running_loop()
-        self._relay = Relay(listener.directory, self.transport, self, listener.settings.limits.buffered)
+        buffered = listener.settings.limits.buffered
+        self._relay = Relay(listener.directory, self.transport, self, buffered, self._held)
         self._last_traffic = self._loop.time()
         self._timer = self._loop.call_later(listener.settings.limits.handshake_timeout, self._time_out)
         listener.opened(self)
@@ -85,11 +88,14 @@ class ClientConnection(Protocol):
             return
         self._last_traffic = self._loop.time()
         self._do(self._session.receive(data))
+        self._held.now(Place.REQUESTS, self._session.held)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The client is gone (reset, closed, or half-closed, which means the same here)."""
         self._end()
         self._wait(None)
+        self.transport.tell_queued(None)
+        self._held.nothing()
         self._listener.closed(self)
 
     # What the relay tells.
@@ -219,6 +225,7 @@ class ClientConnection(Protocol):
             # Before anything else of this session can reach it.
             self._relay.drop("the bind on it was not accepted")
         self._do(self._session.bind_ended(end.reply, bound=end.bound))
+        self._held.now(Place.REQUESTS, self._session.held)
         if self._is_stopping and self._pending is None:
             self.stop()
         elif end.bound and not is_relaying:
@@ -227,6 +234,19 @@ class ClientConnection(Protocol):
             )
 
     # The end.
+
+    def _too_much_held(self, place: Place) -> None:
+        """All sessions together hold too much (`limits.buffered_total`), and this one was to hold more."""
+        self._loop.call_soon(self._give_up_what_is_held, place)
+
+    def _give_up_what_is_held(self, place: Place) -> None:
+        if not self._is_closing:
+            self._listener.limit_hit("buffered_total")
+            notice = notice_of_disconnection(ResultCode.BUSY, "too much waits here already")
+            self._close(notice, f"all sessions hold too much, and this one more {place.name}")
+            if place is Place.TO_CLIENT:
+                # It reads nothing; what waits for it is what has to go.
+                self.transport.abortConnection()
 
     def _time_out(self) -> None:
         """Looks whether the client has been silent for too long; otherwise looks again later."""

@@ -49,6 +49,7 @@ class Limits:
         pending_binds: binds that wait for an answer at a time.
         outstanding: operations of one session that wait for an answer at a time.
         buffered: bytes of one session that wait behind a pending bind.
+        buffered_total: bytes of all sessions that wait for anything: to be whole, to run, to be read.
         message_size: bytes of one request of a bound session.
         idle_timeout: a session on which nothing moves ends after this, also when it waits for an answer.
         handshake_timeout: until the first complete message (and TLS) of a new connection.
@@ -60,6 +61,7 @@ class Limits:
     pending_binds: int
     outstanding: int
     buffered: int
+    buffered_total: int
     message_size: int
     idle_timeout: float
     handshake_timeout: float

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable
 
 from twisted.internet import tcp
 from twisted.internet.protocol import connectionDone
@@ -26,6 +27,7 @@ class _WritesAtOnce(tcp.Connection):
     # True while something is queued, while the connection is being made, and after an abort.
     _queues = False
     _is_aborted = False
+    _tell_queued: Callable[[int], None] | None = None
 
     def write(self, data: bytes) -> None:
         """Sends or queues; never blocks or raises. That a connection is lost is told later, as ever."""
@@ -38,6 +40,21 @@ class _WritesAtOnce(tcp.Connection):
                 return
             data = data[sent:]
         super().write(data)
+        self._queue_changed()
+
+    def doWrite(self) -> BaseException | int | None:  # noqa: N802 - Twisted's name
+        """The socket takes bytes of the queue."""
+        became: BaseException | int | None = super().doWrite()
+        self._queue_changed()
+        return became
+
+    def tell_queued(self, tell: Callable[[int], None] | None) -> None:
+        """Who is told how many bytes are queued, whenever that changes; None for nobody."""
+        self._tell_queued = tell
+
+    def _queue_changed(self) -> None:
+        if self._tell_queued is not None:
+            self._tell_queued(len(self.dataBuffer) - self.offset + self._tempDataLen)
 
     def startWriting(self) -> None:  # noqa: N802 - Twisted's name
         """The event loop is to say when the socket takes bytes."""

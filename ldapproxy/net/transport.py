@@ -6,6 +6,7 @@ Twisted.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from twisted.internet.interfaces import IPushProducer
@@ -37,6 +38,9 @@ class Transport(Protocol):
 
     def unregisterProducer(self) -> None:  # noqa: N802 - Twisted's name
         """Nobody is told any more."""
+
+    def tell_queued(self, tell: Callable[[int], None] | None) -> None:
+        """Who is told how many bytes the peer has not taken, whenever that changes (`sockets`)."""
 
     def pauseProducing(self) -> None:
         """Stops reading."""

@@ -64,8 +64,7 @@ class DirectoryConnection(Protocol):
         self._sink: Sink | None = None
         self._secured: asyncio.Future[None] | None = None
         self._why_lost = "the directory closed the connection"
-        # An extended operation may have changed what the connection is; it is never used for another session
-        # then.
+        # An extended operation may have changed what the connection is: no other session may use it then.
         self.is_tainted = False
         self.when_lost: Callable[[], None] | None = None
         # Is told, with the reason, when the server cannot be well: it left a question without an answer.
@@ -221,9 +220,10 @@ class DirectoryConnection(Protocol):
         self.transport.write(data)
 
     def end_pace(self) -> None:
-        """Takes the transport's producer away; one behind StartTLS cannot be asked once it is gone."""
+        """Nobody hears of the transport's queue any more; one behind StartTLS cannot be asked once gone."""
         if self._has_transport:
             self.transport.unregisterProducer()
+            self.transport.tell_queued(None)
 
     def abort(self, why: str) -> None:
         """Closes at once. Nothing more comes out of it, not even `directory_lost`."""

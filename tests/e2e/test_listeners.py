@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import socket
 import ssl
@@ -25,6 +26,7 @@ LISTENERS = {
     "few": {"limits": {"connections": 2}},
     "few_each": {"limits": {"connections_per_client": 1}},
     "one_bind": {"limits": {"pending_binds": 1}},
+    "crowded": {"limits": {"buffered_total": "4MiB"}},
     "silent": {"limits": {"handshake_timeout": "1s"}},
     "silent_tls": {"scheme": "ldaps", "limits": {"handshake_timeout": "1s"}},
     "idle": {"limits": {"idle_timeout": "1s"}},
@@ -79,6 +81,31 @@ def test_too_many_pending_binds(world: World, duo: SimulatorProcess) -> None:
         duo.answer(push, "approve")
         assert one.receive().result_code == 0
     assert hits(world, "one_bind", "pending_binds") == 1
+
+
+def test_too_much_waits_in_all_connections_together(world: World) -> None:
+    """Halves of requests fill what the listener may hold; honest logins go on."""
+    half = b"\x30\x84\x00\x00\xff\x00" + bytes(60_000)
+    with contextlib.ExitStack() as stack:
+        for _ in range(70):  # 4 MiB and some more
+            stack.enter_context(world.proxy.client("crowded")).send(half)
+        world.proxy.wait_for(lambda: hits(world, "crowded", "buffered_total"), "the limit to be hit")
+        with world.proxy.client("crowded") as late:
+            late.send(half)
+            [notice] = late.receive_end()
+            assert (notice.message_id, notice.result_code) == (0, 51)
+        with world.proxy.client("crowded") as honest:
+            assert honest.bind(ALICE.dn, ALICE.password).result_code == 0
+            assert honest.search(ALICE.dn)
+    world.proxy.wait_for(
+        lambda: world.proxy.metrics()['ldapproxy_sessions{listener="crowded"}'] == 0, "the sessions to end"
+    )
+    before = hits(world, "crowded", "buffered_total")
+    with world.proxy.client("crowded") as client:
+        client.send(bind(1, "cn=x", "y" * 60_000)[:-1])
+        client.send(b"y")
+        assert client.receive().result_code == 49
+    assert hits(world, "crowded", "buffered_total") == before
 
 
 @pytest.mark.parametrize("listener", ["silent", "silent_tls"])

@@ -51,7 +51,8 @@ def test_the_defaults(sample: Sample) -> None:
         "Compare of, and filters on, userPassword,",
         'Of extended operations, "Who am I?", Cancel, Password Modify are relayed, and no other.',
         "At a time: 10000 connections; 5000 pending binds; 1000 operations a connection.",
-        "A request has at most 4MiB, 64KiB before a login; 256KiB wait behind a pending bind.",
+        "A request has at most 4MiB, 64KiB before a login; 256KiB wait behind a pending bind; all "
+        "connections together keep at most 256MiB waiting.",
         "A connection ends after 1h of silence, and when it says nothing complete for 10s",
     ):
         assert sentence in text

@@ -16,6 +16,7 @@ DEFAULTS = Limits(
     pending_binds=5000,
     outstanding=1000,
     buffered=256 * 1024,
+    buffered_total=256 * 1024 * 1024,
     message_size=4 * 1024 * 1024,
     idle_timeout=3600.0,
     handshake_timeout=10.0,
@@ -36,12 +37,13 @@ def test_every_setting(sample: Sample) -> None:
         "pending_binds": 50,
         "outstanding": 5,
         "buffered": "64KiB",
+        "buffered_total": "2GiB",
         "message_size": "1MiB",
         "idle_timeout": "5m",
         "handshake_timeout": "2s",
         "failed_binds": {"per_user": 5, "per_client": 50, "per": "1h"},
     }
-    expected = Limits(100, 10, 50, 5, 65536, 1 << 20, 300.0, 2.0, FailedBindRules(5, 50, 3600.0))
+    expected = Limits(100, 10, 50, 5, 65536, 2 << 30, 1 << 20, 300.0, 2.0, FailedBindRules(5, 50, 3600.0))
     assert sample.load().listeners[0].limits == expected
 
 
@@ -63,6 +65,12 @@ def test_a_partial_map_keeps_the_other_defaults(sample: Sample) -> None:
         ("outstanding", "many", "outstanding: must be a whole number"),
         ("buffered", 262144, "buffered: must be a size"),
         ("buffered", "1KiB", "buffered: must be at least 4KiB: it holds the requests of one session"),
+        (
+            "buffered_total",
+            "0B",
+            "buffered_total: must be at least 4MiB: it holds what all sessions wait for",
+        ),
+        ("buffered_total", "100GiB", "buffered_total: must be at most 64GiB"),
         (
             "message_size",
             "32KiB",
@@ -88,6 +96,16 @@ def test_what_is_refused(sample: Sample, key: str, value: Any, problem: str) -> 
     sample.listener["limits"] = {key: value}
     (found,) = sample.problems()
     assert f"listeners.vpn.limits.{problem}" in found
+
+
+@pytest.mark.parametrize("key", ["buffered", "message_size"])
+def test_what_one_session_may_hold_fits_into_what_all_may(sample: Sample, key: str) -> None:
+    sample.listener["limits"] = {key: "8MiB", "buffered_total": "8MiB"}
+    assert getattr(sample.load().listeners[0].limits, key) == 8 << 20
+    sample.listener["limits"] = {key: "9MiB", "buffered_total": "8MiB"}
+    assert sample.problems() == [
+        f"listeners.vpn.limits.buffered_total: must be at least {key}, which is 9MiB"
+    ]
 
 
 def test_limits_must_be_a_map(sample: Sample) -> None:

@@ -25,7 +25,7 @@ http_proxy ping_interval url tls certificate_file private_key_file minimum_versi
 fail_mode factors delimiter bind_timeout anonymous allow_password_compare username username_rewrite
 answer_before exempt require_group networks extended_operations single_flight late_approval remember
 push_limits shared_accounts search_after_bind client_is_user password_attributes limits connections
-connections_per_client pending_binds outstanding buffered message_size idle_timeout
+connections_per_client pending_binds outstanding buffered buffered_total message_size idle_timeout
 handshake_timeout failed_binds offline store encryption_key_file max_logins max_age portal
 listener admin log level audit
 """

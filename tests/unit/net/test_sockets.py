@@ -154,6 +154,33 @@ def test_a_producer_is_paused_by_what_is_queued_alone(on_reactor: OnReactor, rea
 
 
 @ENDS
+def test_what_is_queued_is_told(on_reactor: OnReactor, reactor: Any, end: Any) -> None:
+    async def scenario() -> None:
+        async with end(reactor) as (side, peer):
+            queued: list[int] = []
+            side.transport.tell_queued(queued.append)
+            side.transport.write(b"small")
+            assert queued == []
+            side.transport.write(MUCH)
+            side.transport.write(b"behind")
+            first, second = queued
+            assert 0 < first < len(MUCH)
+            assert second == first + len(b"behind")
+            peer.setblocking(False)
+            left = len(b"smallbehind") + len(MUCH)
+            while left:
+                left -= len(await asyncio.get_running_loop().sock_recv(peer, 1 << 20))
+            await eventually(lambda: queued[-1] == 0, "the transport to be empty")
+            assert queued[2:] == sorted(queued[2:], reverse=True)
+            side.transport.tell_queued(None)
+            told = len(queued)
+            side.transport.write(MUCH)
+            assert len(queued) == told
+
+    on_reactor(scenario())
+
+
+@ENDS
 def test_nothing_is_sent_after_an_abort(on_reactor: OnReactor, reactor: Any, end: Any) -> None:
     async def scenario() -> None:
         async with end(reactor) as (side, peer):

@@ -63,6 +63,7 @@ LIMITS = Limits(
     pending_binds=50,
     outstanding=10,
     buffered=64 * 1024,
+    buffered_total=64 * 1024 * 1024,
     message_size=1024 * 1024,
     idle_timeout=60.0,
     handshake_timeout=5.0,
