@@ -23,7 +23,7 @@ from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.internet.main import installReactor
 from twisted.internet.protocol import ClientFactory
 
-from ldapproxy.net.loop import Loop
+from ldapproxy.net.loop import Loop, give_large_buffers_back
 from ldapproxy.net.sockets import Connector, ListeningSocket
 
 # Milliseconds are not waited here: the loop calls when there is something.
@@ -98,6 +98,7 @@ def install_reactor() -> LoopReactor:
     Raises:
         ReactorAlreadyInstalledError: somebody has imported another one.
     """
+    give_large_buffers_back()
     loop = Loop()
     asyncio.set_event_loop(loop)
     reactor = LoopReactor(loop)

@@ -8,6 +8,8 @@ import os
 import socket
 import ssl
 import struct
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -112,3 +114,43 @@ def test_without_a_socket_it_connects_by_itself(on_reactor: OnReactor) -> None:
 
     with socket.create_server(("127.0.0.1", 0)) as server:
         on_reactor(scenario(server.getsockname()[1]))
+
+
+# In a process of its own, whose memory nobody else touches. As many TLS buffers as there are waiting logins,
+# with small blocks between them that stay.
+_CROWDS = """
+import ctypes
+{begin}
+
+class Mallinfo2(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_size_t) for name in (
+        "arena", "ordblks", "smblks", "hblks", "hblkhd",
+        "usmblks", "fsmblks", "uordblks", "fordblks", "keepcost",
+    )]
+
+library = ctypes.CDLL(None)
+library.mallinfo2.restype = Mallinfo2
+library.malloc.restype = ctypes.c_void_p
+library.free.argtypes = [ctypes.c_void_p]
+library.free(library.malloc(256 * 1024))
+buffers = []
+for _ in range(400):
+    buffers.append(library.malloc(256 * 1024))
+    library.malloc(1000)
+for buffer in buffers:
+    library.free(buffer)
+info = library.mallinfo2()
+print((info.arena + info.hblkhd) >> 20)
+"""
+
+
+def _left_behind(begin: str) -> int:
+    """MiB of the C library's heap behind a crowd of 400 waiting logins."""
+    program = [sys.executable, "-c", _CROWDS.format(begin=begin)]
+    return int(subprocess.run(program, check=True, capture_output=True, text=True, timeout=60).stdout)
+
+
+def test_a_crowd_leaves_no_heap_behind() -> None:
+    before = "from ldapproxy.net import loop"
+    assert _left_behind(before) > 80, "or the C library has learnt it, and nothing has to be done"
+    assert _left_behind("from ldapproxy.net.reactor import install_reactor; install_reactor()") < 20
