@@ -55,6 +55,8 @@ class ProxyProcess:
             (the default) or `ldaps`; `tls: True` means a certificate of `authority`.
         extra: merged over the whole configuration.
         authority: who signs the listeners' certificates.
+        host: the address of the listeners.
+        module: what is run as `python -m MODULE run -c FILE`.
     """
 
     def __init__(
@@ -66,7 +68,9 @@ class ProxyProcess:
         extra: Settings | None = None,
         authority: Authority | None = None,
         host: str = "127.0.0.1",
+        module: str = "ldapproxy",
     ) -> None:
+        self._module = module
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.authority = authority or Authority(folder / "listener-ca")
@@ -117,7 +121,7 @@ class ProxyProcess:
         """Starts the process and waits until it is ready, or only until it answers."""
         with self.error_file.open("ab") as errors:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "ldapproxy", "run", "-c", str(self.config_file)],
+                [sys.executable, "-m", self._module, "run", "-c", str(self.config_file)],
                 stdout=errors,
                 stderr=errors,
                 stdin=subprocess.DEVNULL,

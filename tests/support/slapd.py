@@ -75,6 +75,7 @@ class Slapd:
         global_lines: further lines of slapd.conf before the database.
         access_lines: access rules that come before the ordinary ones (`access to attrs=mail by * none`).
         database_lines: further lines of slapd.conf behind the database's own, overlays included.
+        entries: LDIF of further entries.
     """
 
     def __init__(
@@ -91,6 +92,7 @@ class Slapd:
         global_lines: tuple[str, ...] = (),
         access_lines: tuple[str, ...] = (),
         database_lines: tuple[str, ...] = (),
+        entries: str = "",
     ) -> None:
         for program in (_SLAPD, _SLAPADD):
             if not Path(program).exists():
@@ -106,6 +108,8 @@ class Slapd:
         self._log = self.folder / "slapd.log"
         self._pid_file = self.folder / "slapd.pid"
         self._data = example_directory.ldif(people, password_policy=password_policy, member_of=member_of)
+        if entries:
+            self._data += f"\n{entries}"
         self._config.write_text(
             "\n".join(
                 [

@@ -1,0 +1,164 @@
+"""Logins with Duo: how many a second and a core, and whether thousands who look for their phone slow them down.
+
+Owns these two measurements. It must not know how the simulator answers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from tests.bench.cases.throughput import CONNECTIONS
+from tests.bench.figures import Figure, Goal, Result, Series, ratio
+from tests.bench.load import Load
+from tests.bench.place import FIRST_WAITING, QUICK_PEOPLE, WAITING_PEOPLE, Place
+from tests.bench.plan import Plan, in_turn, tell
+from tests.bench.processes import processor_seconds, resident_kib
+from tests.support.example_directory import numbered
+from tests.support.proxy import ProxyProcess
+
+# Logins that begin a second while the crowd gathers: fewer than are possible, so that none times out.
+_GATHERING = 300
+_GATHERED_WITHIN = 120.0
+# Seconds after which a process that has just become busy, or idle, is as it stays.
+_SETTLES = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Paid:
+    """A run of the generator and what it cost the proxy."""
+
+    load: Load
+    processor: float
+
+    @property
+    def microseconds(self) -> float:
+        """Processor time of one operation."""
+        return self.processor / self.load.all * 1e6
+
+    @property
+    def per_core_second(self) -> float:
+        """Operations in a second of processor time."""
+        return self.load.all / self.processor
+
+
+def duo(place: Place, plan: Plan) -> Result:
+    """Logins whose pushes are approved at once, three to four calls each."""
+    place.enroll()
+    paid: list[Paid] = []
+    fresh: list[Paid] = []
+
+    def run(proxy: ProxyProcess, listener: str, book: list[Paid]) -> Load:
+        book.append(_log_in(place, plan, proxy, listener))
+        return book[-1].load
+
+    with place.proxy() as proxy:
+        loads = in_turn(
+            plan,
+            {
+                "ldapproxy": partial(run, proxy, "duo", paid),
+                "ldapproxy, no look-up cache": partial(run, proxy, "fresh", fresh),
+            },
+        )
+    series = [
+        Series(
+            "login with Duo",
+            name,
+            "/s",
+            tuple(load.per_second for load in rounds),
+            tuple(load.share for load in rounds),
+        )
+        for name, rounds in loads.items()
+    ]
+    figures = [
+        Figure(
+            "logins with Duo in a second of processor time",
+            "/s",
+            tuple(one.per_core_second for one in paid),
+            Goal(350, 600),
+        ),
+        Figure("the same, each looked up anew", "/s", tuple(one.per_core_second for one in fresh)),
+    ]
+    return Result(series, figures)
+
+
+def waiting(place: Place, plan: Plan) -> Result:
+    """What 5,000 waiting pushes cost: others' logins, others' searches, and memory."""
+    place.enroll()
+    with place.proxy() as proxy:
+        _log_in(place, plan, proxy, "duo")  # everything is loaded and warm
+        alone, searched_alone = _look(place, plan, proxy)
+        before = resident_kib(proxy.pid)
+        with _crowd(place, proxy):
+            memory = (resident_kib(proxy.pid) - before) / WAITING_PEOPLE
+            crowded, searched = _look(place, plan, proxy)
+    return Result(
+        figures=[
+            ratio(
+                "processor time of a login, 5,000 pushes waiting / none",
+                [one.microseconds for one in crowded],
+                [one.microseconds for one in alone],
+                Goal(1.2, less_is_better=True),
+            ),
+            Figure("memory of a waiting login", "KiB", (memory,), Goal(110, less_is_better=True)),
+            ratio(
+                "p99 of a search, 5,000 logins waiting / alone",
+                [load.p99 for load in searched],
+                [load.p99 for load in searched_alone],
+                Goal(2.0, less_is_better=True),
+            ),
+        ]
+    )
+
+
+def _log_in(place: Place, plan: Plan, proxy: ProxyProcess, listener: str) -> Paid:
+    before = processor_seconds(proxy.pid)
+    load = place.load.run(
+        "bind", proxy.port(listener), seconds=plan.seconds, connections=CONNECTIONS, users=QUICK_PEOPLE
+    )
+    return Paid(load, processor_seconds(proxy.pid) - before)
+
+
+def _look(place: Place, plan: Plan, proxy: ProxyProcess) -> tuple[list[Paid], list[Load]]:
+    """Logins and searches, one after the other, in every round."""
+    logins, searches = [], []
+    for _ in range(plan.rounds):
+        logins.append(_log_in(place, plan, proxy, "duo"))
+        searches.append(
+            place.load.run(
+                "search",
+                proxy.port("exempt"),
+                seconds=plan.seconds,
+                connections=1,
+                base=numbered(1).dn,
+            )
+        )
+    return logins, searches
+
+
+@contextlib.contextmanager
+def _crowd(place: Place, proxy: ProxyProcess) -> Iterator[None]:
+    """5,000 people who have typed their password and do not find their phone."""
+    tell(f"  {WAITING_PEOPLE} logins begin, {_GATHERING} a second")
+    held = place.load.hold(
+        proxy.port("patient"),
+        WAITING_PEOPLE,
+        first=FIRST_WAITING,
+        users=WAITING_PEOPLE,
+        rate=_GATHERING,
+        no_answer=1,
+    )
+    with held:
+        deadline = time.monotonic() + _GATHERED_WITHIN
+        while (count := place.duo.waiting_count()) < WAITING_PEOPLE:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"only {count} pushes wait")
+            time.sleep(0.2)
+        time.sleep(_SETTLES)
+        yield
+        if (count := place.duo.waiting_count()) != WAITING_PEOPLE:
+            raise RuntimeError(f"{count} pushes wait at the end")
+    place.duo.answer_all("deny")
