@@ -73,6 +73,11 @@ MINUTES ?= 20
 soak: system $(VENV)/.dev ## Logins of every outcome and faults everywhere for MINUTES; then: is anything left behind?
 	$(BIN)/python -m tests.soak --minutes $(MINUTES) $(ARGS)
 
+.PHONY: bench
+bench: system $(VENV)/.dev ## How fast, next to slapd, back-ldap and HAProxy; writes tests/bench/results (10 minutes, quiet machine)
+	@.ci/install-system-packages .ci/bench-packages.txt
+	$(BIN)/python -m tests.bench $(ARGS)
+
 .PHONY: format
 format: $(VENV)/.dev ## Put the code into its style
 	$(BIN)/ruff check --fix --quiet .

@@ -1,4 +1,7 @@
-"""How fast ldapproxy is, next to its peers: `make bench`, or `python -m tests.bench --only bind,search --rounds 2`.
+"""How fast ldapproxy is, next to its peers.
+
+    make bench
+    python -m tests.bench --only bind,search --rounds 2
 
 __main__        the command line
 cases           what is measured, one file a subject

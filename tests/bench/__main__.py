@@ -1,4 +1,4 @@
-"""The benchmark from the command line: `make bench`, or `python -m tests.bench --only bind,search --rounds 2`."""
+"""The benchmark from the command line: `python -m tests.bench`, which `make bench` runs."""
 
 from __future__ import annotations
 

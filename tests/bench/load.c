@@ -8,7 +8,8 @@
  *   bind      binds on connections that stay open
  *   connect   connects, binds, unbinds, closes; and again
  *   search    binds once on each connection, then searches, one at a time
- *   hold      opens all connections, binds on them, says "ready", and keeps them until standard input ends
+ *   hold      opens all connections, binds on them, says "ready", and keeps them until standard input ends;
+ *             with --batch N, each byte on standard input opens N of them, so that a crowd gathers as it can
  *
  * It prints one line of JSON. Times are in seconds, latencies in microseconds.
  */
@@ -56,7 +57,7 @@ struct connection {
 
 static struct {
     enum mode mode;
-    int port, connections, first, users, code, rate;
+    int port, connections, first, users, code, batch;
     long entries;
     double warmup, seconds;
     const char *name, *password, *base, *ca;
@@ -133,8 +134,6 @@ static void prepare_search(struct connection *c)
 }
 
 /* --- Connections -------------------------------------------------------------------------------------------- */
-
-static void start_operation(struct connection *c);
 
 static void connect_to_server(struct connection *c)
 {
@@ -378,30 +377,27 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void wait_for_events(int timeout)
-{
-    struct epoll_event events[256];
-    int count = epoll_wait(epoll, events, 256, timeout);
-    for (int i = 0; i < count; i++)
-        handle(events[i].data.ptr);
-}
-
 static void hold(void)
 {
-    double began = now();
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
+    long due = options.batch ? 0 : options.connections;
     if (epoll_ctl(epoll, EPOLL_CTL_ADD, STDIN_FILENO, &event) < 0)
         fail("standard input cannot be watched: %s", strerror(errno));
     for (;;) {
         struct epoll_event events[256];
-        long due = options.rate ? (long)((now() - began) * options.rate) : options.connections;
         while (begun < options.connections && begun < due && (options.no_answer || begun - ready < SETTING_UP))
             connect_to_server(&connections[begun++]);
-        int count = epoll_wait(epoll, events, 256, begun < options.connections ? 5 : -1);
+        int count = epoll_wait(epoll, events, 256, -1);
         for (int i = 0; i < count; i++) {
             struct connection *c = events[i].data.ptr;
-            if (c == NULL)
-                return;   /* standard input has ended */
+            if (c == NULL) {
+                char orders[64];
+                ssize_t got = read(STDIN_FILENO, orders, sizeof orders);
+                if (got <= 0)
+                    return;
+                due += got * options.batch;
+                continue;
+            }
             bool was_connecting = c->state == CONNECTING;
             handle(c);
             if (options.no_answer && was_connecting)
@@ -423,7 +419,10 @@ static void drive(void)
             used = processor_time() - before;
         if (time > measured_to + GRACE)
             fail("%ld connections have got no answer", active);
-        wait_for_events(20);
+        struct epoll_event events[256];
+        int count = epoll_wait(epoll, events, 256, 20);
+        for (int i = 0; i < count; i++)
+            handle(events[i].data.ptr);
     }
     if (operations == 0)
         fail("no operation ended in the time that was measured");
@@ -462,7 +461,7 @@ static void read_options(int count, char **words)
         else if (!strcmp(option, "--scope")) options.scope = atoi(value);
         else if (!strcmp(option, "--entries")) options.entries = atol(value);
         else if (!strcmp(option, "--ca")) options.ca = value;
-        else if (!strcmp(option, "--rate")) options.rate = atoi(value);
+        else if (!strcmp(option, "--batch")) options.batch = atoi(value);
         else if (!strcmp(option, "--no-answer")) options.no_answer = atoi(value);
         else fail("no such option: %s", option);
     }

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -118,15 +118,29 @@ class Generator:
         return Running(self._popen(mode, port, options))
 
     @contextlib.contextmanager
-    def hold(self, port: int, connections: int, **options: Option) -> Iterator[None]:
+    def hold(
+        self, port: int, connections: int, batches: Iterable[object] = (), **options: Option
+    ) -> Iterator[None]:
         """Keeps connections, bound by `options`, while the context lasts.
+
+        Args:
+            port: whom to connect to.
+            connections: how many.
+            batches: with the option `batch`, whenever this yields so many more are opened.
+            options: of `load.c`.
 
         Raises:
             LoadError: they could not be opened, or one was closed.
         """
         process = self._popen("hold", port, {"connections": connections, **options})
+        assert process.stdin is not None
         assert process.stdout is not None
         try:
+            for _ in batches:
+                if process.poll() is not None:
+                    break
+                process.stdin.write("+")
+                process.stdin.flush()
             if process.stdout.readline() != "ready\n":
                 raise LoadError(process.communicate()[1].strip())
             yield

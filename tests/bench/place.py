@@ -1,4 +1,4 @@
-"""Where it is measured: slapd, its peers, a Duo simulator, the load generator; and proxies, as cases need them.
+"""Where it is measured: slapd, its peers, a Duo simulator, the load generator; proxies, as cases need them.
 
 Owns what is started and how it is configured. It must not know what is measured.
 """
@@ -31,6 +31,8 @@ _EVERYBODY: Settings = {"exempt": [{"subtree": PEOPLE}]}
 _PUSH_LIMITS: Settings = {
     "push_limits": {"pushes": 6, "per": "10m", "pause_after_denial": "1m", "pause_after_fraud": "30m"}
 }
+# They cost nothing, and a machine that is busy with something else for a moment is no outage.
+_TIMEOUTS: Settings = {"connect_timeout": "30s", "response_timeout": "30s"}
 LISTENERS: dict[str, Settings] = {
     "exempt": _EVERYBODY,  # a name decides, without look-up; in clear text on both sides
     "exempt_tls": {**_EVERYBODY, "scheme": "ldaps"},  # TLS on both sides
@@ -95,7 +97,7 @@ class Place:
             module: what runs it; another one than the product changes a thing that it has no switch for.
             beside: another proxy that listens on the same ports.
         """
-        corp = directory_settings(self.slapd, lookup_cache="60s")
+        corp = directory_settings(self.slapd, lookup_cache="60s", **_TIMEOUTS)
         # Look-ups go the same way as the sessions, so each of these is one directory in two guises.
         extra: Settings = {
             "directories": {
@@ -111,7 +113,7 @@ class Place:
         proxy = ProxyProcess(
             self._folder / f"proxy-{next(self._numbers)}",
             corp,
-            duo_settings(self.duo),
+            duo_settings(self.duo, **_TIMEOUTS),
             LISTENERS,
             extra,
             module=module,

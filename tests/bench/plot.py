@@ -1,15 +1,15 @@
-"""The plot of the README: how fast each peer is, in terms of the directory itself; and how far the goals are met.
+"""The picture of the README: how fast each peer is, and how the figures stand to their goals.
 
 Owns the SVG. It must not know how anything is measured. Pure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from html import escape
 
 from tests.bench.figures import Figure, Reached, Result, Series
-from tests.bench.report import goals, number, with_unit
+from tests.bench.report import goals, with_unit
 
 _WIDTH = 860
 _LABELS = 330  # where bars begin
@@ -19,7 +19,8 @@ _MOST = 2.0  # a goal that is met twice over, or more, fills its bar
 # The page decides whether it is light or dark; a picture in it can only ask.
 _STYLE = """text { font: 12px system-ui, sans-serif; fill: #24292f }
 .faint { fill: #57606a } .title { font-weight: 600; font-size: 13px }
-.slapd, .line { fill: #8c959f } .haproxy { fill: #54aeff } .back-ldap { fill: #bf8700 } .ldapproxy { fill: #1a7f37 }
+.slapd, .line { fill: #8c959f } .haproxy { fill: #54aeff } .back-ldap { fill: #bf8700 }
+.ldapproxy { fill: #1a7f37 }
 .met { fill: #1a7f37 } .missed { fill: #cf222e }
 @media (prefers-color-scheme: dark) {
   text { fill: #e6edf3 } .faint { fill: #9198a1 }
@@ -81,7 +82,8 @@ class _Canvas:
     def svg(self, title: str) -> str:
         return "\n".join(
             [
-                f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-8 0 {_WIDTH + 16} {self.y + 8}" role="img">',
+                '<svg xmlns="http://www.w3.org/2000/svg" role="img" '
+                f'viewBox="-8 0 {_WIDTH + 16} {self.y + 8}">',
                 f"<title>{escape(title)}</title>",
                 f"<style>{_STYLE}</style>",
                 *self._shapes,

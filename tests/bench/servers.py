@@ -65,7 +65,7 @@ class Server:
 
 
 def back_ldap(folder: Path, directory_port: int) -> Server:
-    """A slapd that relays everything to another one, binds included, as its manual advises for users' binds."""
+    """A slapd that relays everything to another one, binds included."""
     port = free_port()
     schemas = "/etc/ldap/schema"
     configuration = folder / "back-ldap.conf"

@@ -19,7 +19,7 @@ from tests.support import ldap_bytes
 from tests.support.example_directory import numbered
 from tests.support.ldap_client import LdapClient
 
-# Seconds in which the slow reader reads, and how much of the 100 MB it then has: 64 KiB, twenty times a second.
+# Seconds in which the slow reader reads, and how: 64 KiB, twenty times a second, a tenth of the 100 MB.
 _SLOW_FOR = 8.0
 _PIECE, _PAUSE = 64 * 1024, 0.05
 # Warming up, starting a process, and the end of the last search: so much longer is the large result fetched.

@@ -24,7 +24,7 @@ _NOBODY: dict[str, Option] = {"name": "", "password": ""}
 
 
 def idle(place: Place, plan: Plan) -> Result:
-    """9,000 sessions, in clear and with TLS towards the client, bound (a directory connection each) and not."""
+    """9,000 sessions in clear and with TLS to the client; bound (a directory connection each) and not."""
     goal = Goal(15, less_is_better=True)
     return Result(
         figures=[

@@ -1,4 +1,4 @@
-"""How much goes through: binds, new connections, searches, large results; next to the directory and its peers.
+"""How much goes through: binds, new connections, searches, large results; next to peers.
 
 Owns these comparisons. It must not know how peers are started.
 """
