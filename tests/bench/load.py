@@ -119,15 +119,15 @@ class Generator:
 
     @contextlib.contextmanager
     def hold(
-        self, port: int, connections: int, batches: Iterable[object] = (), **options: Option
+        self, port: int, connections: int, options: dict[str, Option], batches: Iterable[object] = ()
     ) -> Iterator[None]:
         """Keeps connections, bound by `options`, while the context lasts.
 
         Args:
             port: whom to connect to.
             connections: how many.
-            batches: with the option `batch`, whenever this yields so many more are opened.
             options: of `load.c`.
+            batches: with the option `batch`, whenever this yields so many more are opened.
 
         Raises:
             LoadError: they could not be opened, or one was closed.

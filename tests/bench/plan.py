@@ -6,10 +6,13 @@ Owns rounds and their length. It must not know what is measured.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from tests.bench.load import Load
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +36,14 @@ def in_turn(plan: Plan, runs: Mapping[str, Callable[[], Load]]) -> dict[str, lis
     """
     loads: dict[str, list[Load]] = {name: [] for name in runs}
     for number in range(plan.rounds):
-        for name in reversed(runs) if number % 2 else runs:  # type: ignore[call-overload]
+        for name in ordered(tuple(runs), number):
             loads[name].append(runs[name]())
     return loads
+
+
+def ordered(names: Sequence[T], number: int) -> Sequence[T]:
+    """Whose turn it is in a round, one after the other."""
+    return names[::-1] if number % 2 else names
 
 
 def tell(line: str) -> None:

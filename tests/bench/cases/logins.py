@@ -13,9 +13,9 @@ from functools import partial
 
 from tests.bench.cases.throughput import CONNECTIONS
 from tests.bench.figures import Figure, Goal, Result, Series, ratio
-from tests.bench.load import Load
+from tests.bench.load import Load, Option
 from tests.bench.place import FIRST_WAITING, QUICK_PEOPLE, WAITING_PEOPLE, Place
-from tests.bench.plan import Plan, in_turn, tell
+from tests.bench.plan import Plan, in_turn, ordered, tell
 from tests.bench.processes import processor_seconds, resident_kib
 from tests.support.example_directory import numbered
 from tests.support.proxy import ProxyProcess
@@ -44,6 +44,14 @@ class Paid:
     def per_core_second(self) -> float:
         """Operations in a second of processor time."""
         return self.load.all / self.processor
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """How one proxy is at one time: logins with Duo, then searches of one session."""
+
+    login: Paid
+    search: Load
 
 
 def duo(place: Place, plan: Plan) -> Result:
@@ -87,28 +95,35 @@ def duo(place: Place, plan: Plan) -> Result:
 
 
 def waiting(place: Place, plan: Plan) -> Result:
-    """What 5,000 waiting pushes cost: others' logins, others' searches, and memory."""
+    """What 5,000 waiting pushes cost: others' logins, others' searches, and memory.
+
+    Two proxies, one with the crowd and one without, have their turns: what else the machine does meanwhile
+    disturbs both.
+    """
     place.enroll()
-    with place.proxy() as proxy:
-        _log_in(place, plan, proxy, "duo")  # everything is loaded and warm
-        alone, searched_alone = _look(place, plan, proxy)
-        before = resident_kib(proxy.pid)
-        with _crowd(place, proxy):
-            memory = (resident_kib(proxy.pid) - before) / WAITING_PEOPLE
-            crowded, searched = _look(place, plan, proxy)
+    with place.proxy() as quiet, place.proxy() as crowded:
+        for proxy in (quiet, crowded):
+            _log_in(place, plan, proxy, "duo")  # everything is loaded and warm
+        before = resident_kib(crowded.pid)
+        with _crowd(place, crowded):
+            memory = (resident_kib(crowded.pid) - before) / WAITING_PEOPLE
+            looks: dict[ProxyProcess, list[_Look]] = {quiet: [], crowded: []}
+            for number in range(plan.rounds):
+                for proxy in ordered((quiet, crowded), number):
+                    looks[proxy].append(_look(place, plan, proxy))
     return Result(
         figures=[
             ratio(
                 "processor time of a login, 5,000 pushes waiting / none",
-                [one.microseconds for one in crowded],
-                [one.microseconds for one in alone],
+                [look.login.microseconds for look in looks[crowded]],
+                [look.login.microseconds for look in looks[quiet]],
                 Goal(1.2, less_is_better=True),
             ),
             Figure("memory of a waiting login", "KiB", (memory,), Goal(110, less_is_better=True)),
             ratio(
                 "p99 of a search, 5,000 logins waiting / alone",
-                [load.p99 for load in searched],
-                [load.p99 for load in searched_alone],
+                [look.search.p99 for look in looks[crowded]],
+                [look.search.p99 for look in looks[quiet]],
                 Goal(2.0, less_is_better=True),
             ),
         ]
@@ -123,36 +138,25 @@ def _log_in(place: Place, plan: Plan, proxy: ProxyProcess, listener: str) -> Pai
     return Paid(load, processor_seconds(proxy.pid) - before)
 
 
-def _look(place: Place, plan: Plan, proxy: ProxyProcess) -> tuple[list[Paid], list[Load]]:
-    """Logins and searches, one after the other, in every round."""
-    logins, searches = [], []
-    for _ in range(plan.rounds):
-        logins.append(_log_in(place, plan, proxy, "duo"))
-        searches.append(
-            place.load.run(
-                "search",
-                proxy.port("exempt"),
-                seconds=plan.seconds,
-                connections=1,
-                base=numbered(1).dn,
-            )
-        )
-    return logins, searches
+def _look(place: Place, plan: Plan, proxy: ProxyProcess) -> _Look:
+    login = _log_in(place, plan, proxy, "duo")
+    search = place.load.run(
+        "search", proxy.port("exempt"), seconds=plan.seconds, connections=1, base=numbered(1).dn
+    )
+    return _Look(login, search)
 
 
 @contextlib.contextmanager
 def _crowd(place: Place, proxy: ProxyProcess) -> Iterator[None]:
     """5,000 people who have typed their password and do not find their phone."""
     tell(f"  {WAITING_PEOPLE} people look for their phone")
-    held = place.load.hold(
-        proxy.port("patient"),
-        WAITING_PEOPLE,
-        _gathering(place),
-        batch=_AT_A_TIME,
-        first=FIRST_WAITING,
-        users=WAITING_PEOPLE,
-        no_answer=1,
-    )
+    options: dict[str, Option] = {
+        "batch": _AT_A_TIME,
+        "first": FIRST_WAITING,
+        "users": WAITING_PEOPLE,
+        "no_answer": 1,
+    }
+    held = place.load.hold(proxy.port("patient"), WAITING_PEOPLE, options, _gathering(place))
     with held:
         time.sleep(_SETTLES)
         yield

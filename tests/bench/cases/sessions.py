@@ -42,9 +42,9 @@ def _measure(place: Place, name: str, listener: str, who: dict[str, Option], goa
         options = dict(who)
         if listener == "idle_tls":
             options["ca"] = proxy.ca_file
-        with place.load.hold(proxy.port(listener), _FIRST, **options):
+        with place.load.hold(proxy.port(listener), _FIRST, options):
             before = _resident(proxy)
-            with place.load.hold(proxy.port(listener), SESSIONS, **options):
+            with place.load.hold(proxy.port(listener), SESSIONS, options):
                 each = (_resident(proxy) - before) / SESSIONS
     return Figure(name, "KiB", (each,), goal, less_is_better=True)
 
