@@ -26,7 +26,7 @@ def describe() -> dict[str, object]:
             "python": platform.python_version(),
             "twisted": metadata.version("twisted"),
             "uvloop": metadata.version("uvloop"),
-            "slapd": _first(r"slapd ([\d.]+)", _output("/usr/sbin/slapd", "-V")),
+            "slapd": _first(r"slapd ([\d.]+)", _output("/usr/sbin/slapd", "-VV")),  # -V starts it
             "haproxy": _first(r"version (\S+)", _output("/usr/sbin/haproxy", "-v")),
             "linux": platform.release(),
         },
