@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -25,7 +26,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="How fast, next to its peers.")
     parser.add_argument("--only", metavar="CASE,...", help=f"some cases only, of {', '.join(CASES)}")
     parser.add_argument("--rounds", type=int, default=5, help="turns of each peer [5]")
-    parser.add_argument("--seconds", type=float, default=2.0, help="length of a turn [2]")
+    parser.add_argument("--seconds", type=float, default=1.5, help="length of a turn [1.5]")
     parser.add_argument(
         "--results", metavar="FOLDER", type=Path, help="where results are kept [the repository's, if all ran]"
     )
@@ -45,6 +46,8 @@ def main() -> int:
 
 def _measure(names: list[str], plan: Plan) -> dict[str, Result]:
     raise_descriptor_limit()
+    # Whoever ends a run ends what it has started.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     results = {}
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, Place(Path(folder)) as place:
         for number, name in enumerate(names, 1):

@@ -43,7 +43,7 @@ def plot(results: Iterable[Result], title: str) -> str:
     figures = [one for result in results for one in result.figures if one.goal is not None]
     canvas = _Canvas()
     canvas.text(0, title, "faint")
-    canvas.down(20)
+    canvas.down(24)
     for case, peers in cases.items():
         canvas.text(0, case, "title")
         _peers(canvas, peers)

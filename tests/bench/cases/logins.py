@@ -114,7 +114,7 @@ def waiting(place: Place, plan: Plan) -> Result:
     return Result(
         figures=[
             ratio(
-                "processor time of a login, 5,000 pushes waiting / none",
+                "processor time of a login, 5,000 waiting / none",
                 [look.login.microseconds for look in looks[crowded]],
                 [look.login.microseconds for look in looks[quiet]],
                 Goal(1.2, less_is_better=True),

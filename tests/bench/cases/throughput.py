@@ -55,7 +55,7 @@ def connect_tls(place: Place, plan: Plan) -> Result:
                 "ldapproxy without pool": run(without.port("exempt_tls"), without.ca_file),
             },
         )
-    name = "bind on a new connection, TLS on both sides / the same without pool"
+    name = "new connection, TLS on both sides / without pool"
     figure = _ratio(name, loads, OURS, "ldapproxy without pool", Goal(3.0))
     return Result(_series("new connection, TLS", loads), [figure])
 
