@@ -10,6 +10,7 @@ place           slapd, its peers, a Duo simulator; proxies, as cases need them
 servers         back-ldap and HAProxy
 data            entries to search for
 load            the load generator, compiled from load.c (and ldap.h) at the start
+paid            a run together with what it cost the server
 processes       processor time and memory of a process
 without_pool    ldapproxy whose pool keeps nothing
 shared_port     ldapproxy whose ports other processes may share

@@ -96,6 +96,7 @@ class Series:
         unit: `/s` or `MB/s`.
         rounds: the speed in each round.
         generator: how much of one processor the load generator itself needed, in each round.
+        processor: microseconds of processor time that each operation cost the peer, in each round.
     """
 
     case: str
@@ -103,6 +104,7 @@ class Series:
     unit: str
     rounds: tuple[float, ...]
     generator: tuple[float, ...]
+    processor: tuple[float, ...]
 
     @property
     def value(self) -> float:

@@ -10,8 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from tests.bench.load import Load
-
 T = TypeVar("T")
 
 
@@ -28,13 +26,13 @@ class Plan:
     seconds: float
 
 
-def in_turn(plan: Plan, runs: Mapping[str, Callable[[], Load]]) -> dict[str, list[Load]]:
+def in_turn(plan: Plan, runs: Mapping[str, Callable[[], T]]) -> dict[str, list[T]]:
     """Lets each have its turn, in every round; every other round in reverse, since machines warm up and tire.
 
     Returns:
         What each did, by name, round by round.
     """
-    loads: dict[str, list[Load]] = {name: [] for name in runs}
+    loads: dict[str, list[T]] = {name: [] for name in runs}
     for number in range(plan.rounds):
         for name in ordered(tuple(runs), number):
             loads[name].append(runs[name]())

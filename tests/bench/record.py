@@ -28,6 +28,7 @@ def document(machine: Mapping[str, object], plan: Plan, results: Mapping[str, Re
                         "median": _rounded(one.value),
                         "rounds": [_rounded(value) for value in one.rounds],
                         "generator": [_rounded(value) for value in one.generator],
+                        "processor": [_rounded(value) for value in one.processor],
                     }
                     for one in result.series
                 ],

@@ -5,6 +5,7 @@ Owns the layout. It must not know how anything is measured. Pure.
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterable, Sequence
 
 from tests.bench.figures import Figure, Goal, Result, Series
@@ -16,9 +17,12 @@ def table(results: Iterable[Result]) -> str:
     figures = [one for result in results for one in result.figures]
     parts = []
     if series:
-        head = ("speed (medians)", "of", "", "rounds from .. to", "generator")
+        head = ("speed (medians)", "of", "", "rounds from .. to", "processor", "generator")
         parts.append(_columns([head, *(_speed(one) for one in series)]))
-        parts.append("generator: how much of one processor the load generator itself needed")
+        parts.append(
+            "processor: what an operation cost the process of that name\n"
+            "generator: how much of one processor the load generator itself needed"
+        )
     if figures:
         rows = [("figure", "measured", "goal", "aim", ""), *(_figure(one) for one in figures)]
         parts.append(_columns(rows))
@@ -47,9 +51,10 @@ def goals(goal: Goal | None) -> tuple[str, str]:
 
 
 def _speed(series: Series) -> tuple[str, ...]:
-    generator = sorted(series.generator)[len(series.generator) // 2]
+    generator, processor = statistics.median(series.generator), statistics.median(series.processor)
     span = f"{number(min(series.rounds))} .. {number(max(series.rounds))}"
-    return (series.case, series.peer, with_unit(series.value, series.unit), span, f"{generator:.0%}")
+    costs = (f"{processor:,.0f} us", f"{generator:.0%}")
+    return (series.case, series.peer, with_unit(series.value, series.unit), span, *costs)
 
 
 def _figure(figure: Figure) -> tuple[str, ...]:

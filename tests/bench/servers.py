@@ -56,6 +56,12 @@ class Server:
             self._process.kill()
             self._process.wait()
 
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        assert self._process is not None
+        return self._process.pid
+
     def _listens(self) -> bool:
         try:
             with socket.create_connection(("127.0.0.1", self.port), timeout=1):

@@ -9,9 +9,9 @@ from tests.bench.plot import plot
 
 SVG = "{http://www.w3.org/2000/svg}"
 SERIES = [
-    Series("bind", "slapd, direct", "/s", (4000.0,), (0.2,)),
-    Series("bind", "back-ldap", "/s", (1000.0,), (0.2,)),
-    Series("bind", "ldapproxy", "/s", (2000.0,), (0.2,)),
+    Series("bind", "slapd, direct", "/s", (4000.0,), (0.2,), (50.0,)),
+    Series("bind", "back-ldap", "/s", (1000.0,), (0.2,), (50.0,)),
+    Series("bind", "ldapproxy", "/s", (2000.0,), (0.2,), (50.0,)),
 ]
 FIGURES = [
     Figure("met <&>", "x", (1.5,), Goal(1.0)),

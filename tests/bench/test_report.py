@@ -36,6 +36,6 @@ def test_a_missed_goal_is_shouted() -> None:
 
 
 def test_speeds_show_their_spread_and_what_the_generator_needed() -> None:
-    series = Series("bind", "slapd, direct", "/s", (100.0, 300.0, 200.0), (0.2, 0.3, 0.1))
+    series = Series("bind", "slapd, direct", "/s", (100.0, 300.0, 200.0), (0.2, 0.3, 0.1), (90.0, 80.0, 70.0))
     line = table([Result(series=[series])]).splitlines()[1]
-    assert " ".join(line.split()) == "bind slapd, direct 200/s 100 .. 300 20%"
+    assert " ".join(line.split()) == "bind slapd, direct 200/s 100 .. 300 80 us 20%"

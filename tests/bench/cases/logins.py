@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from functools import partial
 
 from tests.bench.cases.throughput import CONNECTIONS
-from tests.bench.figures import Figure, Goal, Result, Series, ratio
+from tests.bench.figures import Figure, Goal, Result, ratio
 from tests.bench.load import Load, Option
+from tests.bench.paid import Paid, pay, series
 from tests.bench.place import FIRST_WAITING, QUICK_PEOPLE, WAITING_PEOPLE, Place
 from tests.bench.plan import Plan, in_turn, ordered, tell
-from tests.bench.processes import processor_seconds, resident_kib
+from tests.bench.processes import resident_kib
 from tests.support.example_directory import numbered
 from tests.support.proxy import ProxyProcess
 
@@ -27,23 +28,7 @@ _GATHERED_WITHIN = 180.0
 # Seconds after which a process that has just become busy, or idle, is as it stays.
 _SETTLES = 2.0
 
-
-@dataclass(frozen=True, slots=True)
-class Paid:
-    """A run of the generator and what it cost the proxy."""
-
-    load: Load
-    processor: float
-
-    @property
-    def microseconds(self) -> float:
-        """Processor time of one operation."""
-        return self.processor / self.load.all * 1e6
-
-    @property
-    def per_core_second(self) -> float:
-        """Operations in a second of processor time."""
-        return self.load.all / self.processor
+_CACHED, _FRESH = "ldapproxy", "ldapproxy, no look-up cache"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,41 +42,24 @@ class _Look:
 def duo(place: Place, plan: Plan) -> Result:
     """Logins whose pushes are approved at once, three to four calls each."""
     place.enroll()
-    paid: list[Paid] = []
-    fresh: list[Paid] = []
-
-    def run(proxy: ProxyProcess, listener: str, book: list[Paid]) -> Load:
-        book.append(_log_in(place, plan, proxy, listener))
-        return book[-1].load
-
     with place.proxy() as proxy:
         loads = in_turn(
             plan,
             {
-                "ldapproxy": partial(run, proxy, "duo", paid),
-                "ldapproxy, no look-up cache": partial(run, proxy, "fresh", fresh),
+                _CACHED: partial(_log_in, place, plan, proxy, "duo"),
+                _FRESH: partial(_log_in, place, plan, proxy, "fresh"),
             },
         )
-    series = [
-        Series(
-            "login with Duo",
-            name,
-            "/s",
-            tuple(load.per_second for load in rounds),
-            tuple(load.share for load in rounds),
-        )
-        for name, rounds in loads.items()
-    ]
     figures = [
         Figure(
             "logins with Duo in a second of processor time",
             "/s",
-            tuple(one.per_core_second for one in paid),
+            tuple(one.per_core_second for one in loads[_CACHED]),
             Goal(350, 600),
         ),
-        Figure("the same, each looked up anew", "/s", tuple(one.per_core_second for one in fresh)),
+        Figure("the same, each looked up anew", "/s", tuple(one.per_core_second for one in loads[_FRESH])),
     ]
-    return Result(series, figures)
+    return Result([series("login with Duo", name, rounds) for name, rounds in loads.items()], figures)
 
 
 def waiting(place: Place, plan: Plan) -> Result:
@@ -131,11 +99,15 @@ def waiting(place: Place, plan: Plan) -> Result:
 
 
 def _log_in(place: Place, plan: Plan, proxy: ProxyProcess, listener: str) -> Paid:
-    before = processor_seconds(proxy.pid)
-    load = place.load.run(
-        "bind", proxy.port(listener), seconds=plan.seconds, connections=CONNECTIONS, users=QUICK_PEOPLE
+    run = partial(
+        place.load.run,
+        "bind",
+        proxy.port(listener),
+        seconds=plan.seconds,
+        connections=CONNECTIONS,
+        users=QUICK_PEOPLE,
     )
-    return Paid(load, processor_seconds(proxy.pid) - before)
+    return pay(proxy.pid, run)
 
 
 def _look(place: Place, plan: Plan, proxy: ProxyProcess) -> _Look:
