@@ -24,6 +24,7 @@ def line_of(machine: Mapping[str, Any], results: Iterable[Result]) -> dict[str, 
         "commit": machine["commit"],
         "changed": machine["changed"],
         "cores": machine["machine"]["cores"],
+        "load_before": machine["machine"]["load_before"],  # a run on a busy machine is no measure
         "figures": {figure.name: round(figure.value, 4) for result in results for figure in result.figures},
     }
 

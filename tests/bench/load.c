@@ -20,6 +20,7 @@
 #include <netinet/tcp.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -470,6 +471,7 @@ static void read_options(int count, char **words)
 int main(int count, char **words)
 {
     read_options(count, words);
+    signal(SIGPIPE, SIG_IGN);   /* OpenSSL writes without MSG_NOSIGNAL; the error that it gets is enough */
     struct rlimit limit;
     getrlimit(RLIMIT_NOFILE, &limit);
     limit.rlim_cur = limit.rlim_max;

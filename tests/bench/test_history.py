@@ -16,7 +16,7 @@ MACHINE = {
     "date": "2025-01-31T12:00:00+00:00",
     "commit": "0123456789ab",
     "changed": False,
-    "machine": {"cores": 2},
+    "machine": {"cores": 2, "load_before": 0.1},
 }
 
 
