@@ -42,12 +42,6 @@ class _WritesAtOnce(tcp.Connection):
         super().write(data)
         self._queue_changed()
 
-    def doWrite(self) -> BaseException | int | None:  # noqa: N802 - Twisted's name
-        """The socket takes bytes of the queue."""
-        became: BaseException | int | None = super().doWrite()
-        self._queue_changed()
-        return became
-
     def tell_queued(self, tell: Callable[[int], None] | None) -> None:
         """Who is told how many bytes are queued, whenever that changes; None for nobody."""
         self._tell_queued = tell
@@ -75,6 +69,7 @@ class _WritesAtOnce(tcp.Connection):
         paused just then would never have a reason to, and nobody would watch the socket any more.
         """
         failed: Exception | int | None = super().doWrite()
+        self._queue_changed()
         if failed is None and self.disconnecting and not self._queues:
             closed: Exception = self._postLoseConnection()
             return closed
