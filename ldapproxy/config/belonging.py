@@ -30,7 +30,7 @@ KEYS: Mapping[str, frozenset[str]] = {
         "listeners.NAME.username_rewrite": "pattern replace",
         "listeners.NAME.exempt": "dn subtree group networks",
         "listeners.NAME.limits": "connections connections_per_client pending_binds outstanding buffered "
-        "message_size idle_timeout handshake_timeout failed_binds",
+        "buffered_total message_size idle_timeout handshake_timeout failed_binds",
         "listeners.NAME.limits.failed_binds": "per_user per_client per",
         "listeners.NAME.remember": "for idle",
         "listeners.NAME.push_limits": "pushes per pause_after_denial pause_after_fraud",
