@@ -15,5 +15,6 @@ Not pure:
     connections   httpx's transport, over aiohttp: connections, TLS, the HTTP proxy
     transport     HTTPS with httpx, and the one table of everything that can go wrong
     client        the order of the calls, time limits, repetition
+    doubts        logins that wait for preauth, and what is asked beside them when Duo is silent
     watch         a client that is watched: the background ping, and availability: what the other floors use
 """

@@ -15,8 +15,8 @@ How it is used:
 A change is worth one line in the log.
 
 `up` becomes `down` when three calls in a row find Duo away. A ping that works does not break a row of failed
-preauth calls: Duo may answer the one and not the other. Within a row the next ping comes early, so an outage
-is known a few seconds after the first login that ran into it.
+preauth calls: Duo may answer the one and not the other. Within a row the next ping comes early, and `doubts`
+asks beside a login that hears nothing, so an outage is known when the first login that ran into it ends.
 
 `down` ends with the first ping that says anything but "away", good or bad: a Duo that comes back with a wrong
 certificate is not away, and logins then get that outcome. When preauth failed while pings worked, one preauth
@@ -37,7 +37,7 @@ from enum import Enum, unique
 from typing import Final, assert_never
 
 from ldapproxy.auth.outcomes import SecondFactorOutcome, SecondFactorResult
-from ldapproxy.duo.calls import AWAY, NEVER_SENT, CallOutcome, Endpoint
+from ldapproxy.duo.calls import AWAY, NEVER_SENT, TELLS_NOTHING, CallOutcome, Endpoint
 
 THRESHOLD: Final = 3
 """Failures in a row. One is an accident, two are bad luck; three cost an outage a few seconds more."""
@@ -48,9 +48,6 @@ _EARLY_PING: Final = 1.0
 _DOWN_PING: Final = 2.0
 # Seconds between pings while Duo is down, so that recovery is noticed within seconds. Never more than the
 # interval.
-
-_TELLS_NOTHING: Final = {CallOutcome.EXHAUSTED, CallOutcome.ABANDONED, CallOutcome.NOT_MADE}
-# Outcomes that are about this host or this login, not about Duo.
 
 _COMPLETED: Final = {SecondFactorOutcome.ALLOWED, SecondFactorOutcome.BYPASSED, SecondFactorOutcome.DENIED}
 _NOT_AWAY: Final = {
@@ -185,7 +182,7 @@ class Availability:
             self._pinged_at, self._preauth_was_tried = now, False
         elif endpoint is Endpoint.PREAUTH:
             self._preauth_was_tried = True
-        if outcome in _TELLS_NOTHING:
+        if outcome in TELLS_NOTHING:
             return None
         is_away = outcome in AWAY
         match endpoint:

@@ -98,6 +98,9 @@ NEVER_SENT = frozenset(
 )
 """Not a byte of the request was written to Duo. An outcome that leaves this open is not in the set."""
 
+TELLS_NOTHING = frozenset({CallOutcome.EXHAUSTED, CallOutcome.ABANDONED, CallOutcome.NOT_MADE})
+"""It is about this host or this login, not about Duo."""
+
 TRANSIENT = AWAY | {CallOutcome.RATE_LIMITED, CallOutcome.EXHAUSTED}
 """Worth asking again a little later, when asking again does no harm."""
 

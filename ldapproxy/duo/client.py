@@ -11,8 +11,10 @@ anew and repeated once. Every ping, the background ones included, renews the off
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
@@ -69,22 +71,33 @@ class DuoClient:
         settings: the application.
         observer: is told about every call.
         clock: our clock, in seconds since 1970.
+        keeps_connections: whether a later call may use the connection of an earlier one.
 
     Raises:
         ValueError: `ca_file` cannot be used.
     """
 
     def __init__(
-        self, settings: DuoSettings, observer: RequestObserver, clock: Callable[[], float] = time.time
+        self,
+        settings: DuoSettings,
+        observer: RequestObserver,
+        clock: Callable[[], float] = time.time,
+        *,
+        keeps_connections: bool = True,
     ) -> None:
         self._name = settings.name
         self._response_timeout = settings.response_timeout
         self._observer = observer
         self._clock = clock
         self._signer = Signer(settings, clock)
-        self._transport = Transport(settings)
+        self._transport = Transport(settings, keeps_connections)
 
-    async def verify(self, question: VerifySecondFactor, budget: float) -> SecondFactorResult:
+    async def verify(
+        self,
+        question: VerifySecondFactor,
+        budget: float,
+        while_nobody_is_asked: AbstractAsyncContextManager[object] | None = None,
+    ) -> SecondFactorResult:
         """Asks for the second factor and waits for its end.
 
         Never raises for what Duo or the network may do. Cancelling it ends the waiting and closes the
@@ -93,11 +106,13 @@ class DuoClient:
         Args:
             question: the login.
             budget: seconds for all of it. The result comes at the end of the budget at the latest.
+            while_nobody_is_asked: is entered for preauth; what it raises ends the login.
         """
         end = asyncio.get_running_loop().time() + budget
-        preauth = await self._call(
-            Endpoint.PREAUTH, requests.preauth(question), responses.preauth, end, self._response_timeout
-        )
+        async with while_nobody_is_asked or contextlib.nullcontext():
+            preauth = await self._call(
+                Endpoint.PREAUTH, requests.preauth(question), responses.preauth, end, self._response_timeout
+            )
         if isinstance(preauth, Failure):
             return responses.never_asked(preauth)
         if isinstance(preauth, SecondFactorResult):
@@ -116,15 +131,14 @@ class DuoClient:
         """Asks whether Duo is there, and for its clock; no keys are involved."""
         return await self._ping(_NO_END)
 
-    async def try_preauth(self, username: str) -> None:
+    async def try_preauth(self, username: str, within: float) -> None:
         """Calls preauth, which asks nobody anything, to see whether it works; the observer hears the outcome.
 
         Args:
             username: whose devices are asked for.
+            within: seconds for the answer.
         """
-        await self._call(
-            Endpoint.PREAUTH, {"username": username}, responses.preauth, _NO_END, self._response_timeout
-        )
+        await self._call(Endpoint.PREAUTH, {"username": username}, responses.preauth, _NO_END, within)
 
     async def check(self) -> Health:
         """Asks whether Duo is there and accepts our keys."""

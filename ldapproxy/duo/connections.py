@@ -58,12 +58,13 @@ class Connections(httpx.AsyncBaseTransport):
 
     Args:
         settings: where Duo is, whom to trust, and the HTTP proxy.
+        keeps: whether a later request may use the connection of an earlier one.
 
     Raises:
         ValueError: the file of trusted authorities cannot be used.
     """
 
-    def __init__(self, settings: DuoSettings) -> None:
+    def __init__(self, settings: DuoSettings, keeps: bool = True) -> None:
         self._tls = _tls_context(settings)
         self._proxy = None if settings.http_proxy is None else URL(settings.http_proxy)
         host = f"[{settings.api_host}]" if ":" in settings.api_host else settings.api_host
@@ -75,6 +76,7 @@ class Connections(httpx.AsyncBaseTransport):
         )
         self._connect_timeout = settings.connect_timeout
         self._patience = max(0.5 * self._connect_timeout, self._connect_timeout - _BEFORE_REPETITION)
+        self._keeping: dict[str, Any] = {"keepalive_timeout": _KEEP_ALIVE} if keeps else {"force_close": True}
         self._session: aiohttp.ClientSession | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -114,8 +116,8 @@ class Connections(httpx.AsyncBaseTransport):
                 self._connect_timeout,
                 ssl=self._tls,
                 limit=0,
-                keepalive_timeout=_KEEP_ALIVE,
                 socket_factory=self._socket,
+                **self._keeping,
             ),
             skip_auto_headers=("Accept", "Accept-Encoding"),
             cookie_jar=aiohttp.DummyCookieJar(),

@@ -130,14 +130,15 @@ class Transport:
 
     Args:
         settings: where Duo is, whom to trust, and the HTTP proxy.
+        keeps_connections: whether a later request may use the connection of an earlier one.
 
     Raises:
         ValueError: the file of trusted authorities cannot be used.
     """
 
-    def __init__(self, settings: DuoSettings) -> None:
+    def __init__(self, settings: DuoSettings, keeps_connections: bool = True) -> None:
         self._client = _ClientWithoutCookies(
-            transport=Connections(settings),
+            transport=Connections(settings, keeps_connections),
             timeout=None,  # `send` bounds the whole call, and `Connections` the connecting
             follow_redirects=False,
             trust_env=False,

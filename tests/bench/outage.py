@@ -4,7 +4,8 @@
 
 Real slapd, proxy and Duo simulator. Time-outs and intervals are the defaults. Duo is black-holed in two ways,
 on connections that are open as well as on new ones: its packets are lost, as behind a cut line or a mute
-firewall; or bytes are taken and nothing comes back, as from a process that hangs.
+firewall; or bytes are taken and nothing comes back, as from a process that hangs. And it is half dead in two
+more: it takes connections and requests, and answers none of them, or not preauth.
 
 Owns the measurement. It must not know how availability is found out.
 """
@@ -16,6 +17,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,11 +59,21 @@ def main() -> None:
         duo.answer_always("approve")
         usual = [log_in(world, "open") for _ in range(arguments.logins)]
         print(f"Duo answers:                a login takes {median(usual)}")
-        for what, strike in (("packets are lost", leg.lose), ("nothing is answered", leg.hang)):
+        for what, strike in (
+            ("packets are lost", leg.lose),
+            ("nothing is answered", leg.hang),
+            ("requests are taken and not answered", half_dead(duo, "*")),
+            ("preauth is not answered", half_dead(duo, "preauth")),
+        ):
             for idle in (0.0, IDLE):
                 print(f"\n{what} from {idle:.0f} s after the last login on")
                 time.sleep(idle)
                 outage(world, strike, arguments.logins)
+
+
+def half_dead(duo: SimulatorProcess, endpoint: str) -> Callable[[bool], None]:
+    """Lets an endpoint hang, or all of them."""
+    return lambda begins: duo.fault(endpoint, "hang") if begins else duo.clear_faults()
 
 
 def outage(world: World, strike: Callable[[bool], None], logins: int) -> None:
@@ -69,8 +81,11 @@ def outage(world: World, strike: Callable[[bool], None], logins: int) -> None:
     began = time.monotonic()
     strike(True)
     waited: list[Login] = []
-    while not waited or waited[-1].took > KNOWN:
-        waited.append(log_in(world, "open", began))
+    with ThreadPoolExecutor(1) as another:
+        beside = another.submit(log_in_later, world, began)
+        while not waited or waited[-1].took > KNOWN:
+            waited.append(log_in(world, "open", began))
+        waited.insert(1, beside.result())
     for login in waited[:-1]:
         print(f"  not known yet, {login.at:4.1f} s:    a login takes {login.took * 1000:.0f} ms")
     print(f"  known after {waited[-1].at:5.1f} s:      state {state_of_duo(world)}")
@@ -91,6 +106,12 @@ def log_in(world: World, listener: str, since: float = 0.0) -> Login:
     with world.proxy.client(listener, timeout=70) as client:
         code = client.bind(ALICE.dn, ALICE.password).result_code
     return Login(began - since, time.monotonic() - began, code)
+
+
+def log_in_later(world: World, since: float) -> Login:
+    """One that begins while the first one waits."""
+    time.sleep(1)
+    return log_in(world, "open", since)
 
 
 def median(logins: list[Login]) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
@@ -17,9 +18,11 @@ from ldapproxy.auth.effects import VerifySecondFactor
 from ldapproxy.auth.outcomes import Factor, SecondFactorOutcome, SecondFactorResult
 from ldapproxy.duo.client import DuoClient
 from ldapproxy.duo.settings import DuoSettings
+from ldapproxy.duo.watch import WatchedDuo
 from ldapproxy.secret import Secret
 from tests.support.duo_faults import HOST, Authority
 from tests.support.scripted_duo import INTEGRATION_KEY, SECRET_KEY, ScriptedDuo, scripted_duo
+from tests.support.simulator import SimulatorProcess, phone
 
 Result = TypeVar("Result")
 
@@ -162,3 +165,76 @@ def play(run: Run, authority: Authority, settings: MakeSettings) -> Play:
 def ended(outcome: SecondFactorOutcome, **rest: Any) -> SecondFactorResult:
     """The result of a push to Alice's phone."""
     return SecondFactorResult(outcome, **({"factor": "push", "device": "iOS (XXX-XXX-0100)"} | rest))
+
+
+@dataclass
+class States:
+    """What the observer was told."""
+
+    states: list[str] = field(default_factory=list)
+    calls: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def pings(self) -> int:
+        """How many pings have ended."""
+        return sum(endpoint == "ping" for endpoint, _ in self.calls)
+
+    def duo_state(self, duo: str, state: str) -> None:
+        """The state changed."""
+        self.states.append(state)
+
+    def duo_request(self, duo: str, endpoint: str, outcome: str, seconds: float) -> None:
+        """A call ended."""
+        self.calls.append((endpoint, outcome))
+
+
+@pytest.fixture(scope="module")
+def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatorProcess]:
+    with SimulatorProcess(tmp_path_factory.mktemp("simulator")) as process:
+        yield process
+
+
+@pytest.fixture
+def duo(process: SimulatorProcess) -> SimulatorProcess:
+    process.reset()
+    for name in ("alice", "bob", "carol"):
+        process.add_user(name, devices=[phone("phone")])
+    process.answer_always("approve")
+    return process
+
+
+@asynccontextmanager
+async def watching(
+    settings: MakeSettings,
+    duo: SimulatorProcess,
+    states: States,
+    interval: float = 0.2,
+    **changes: Any,
+) -> AsyncIterator[WatchedDuo]:
+    """A watched Duo; `changes` are its settings."""
+    fields: dict[str, Any] = {
+        "port": duo.port,
+        "api_host": "127.0.0.1",
+        "integration_key": duo.integration_key,
+        "secret_key": Secret(duo.secret_key),
+        "ca_file": Path(duo.ca_file),
+        "ping_interval": interval,
+    }
+    watched = WatchedDuo(settings(**(fields | changes)), states)
+    watched.start()
+    try:
+        yield watched
+    finally:
+        await watched.aclose()
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Waits for something to become true."""
+    async with asyncio.timeout(20):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def control(change: Callable[[], object]) -> None:
+    """The control connection blocks, the loop must not."""
+    await asyncio.get_running_loop().run_in_executor(None, change)

@@ -3,86 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 
 from ldapproxy.auth.outcomes import SecondFactorOutcome
 from ldapproxy.duo.availability import State
-from ldapproxy.duo.watch import WatchedDuo
-from ldapproxy.secret import Secret
-from tests.support.simulator import SimulatorProcess, phone
-from tests.unit.duo.conftest import MakeSettings, Run, a_login
-
-
-@dataclass
-class States:
-    """What the observer was told."""
-
-    states: list[str] = field(default_factory=list)
-    pings: int = 0
-
-    def duo_state(self, duo: str, state: str) -> None:
-        self.states.append(state)
-
-    def duo_request(self, duo: str, endpoint: str, outcome: str, seconds: float) -> None:
-        self.pings += endpoint == "ping"
-
-
-@pytest.fixture(scope="module")
-def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatorProcess]:
-    with SimulatorProcess(tmp_path_factory.mktemp("simulator")) as process:
-        yield process
-
-
-@pytest.fixture
-def duo(process: SimulatorProcess) -> SimulatorProcess:
-    process.reset()
-    for name in ("alice", "bob", "carol"):
-        process.add_user(name, devices=[phone("phone")])
-    process.answer_always("approve")
-    return process
-
-
-@asynccontextmanager
-async def watching(
-    settings: MakeSettings,
-    duo: SimulatorProcess,
-    states: States,
-    interval: float = 0.2,
-    response_timeout: float = 5.0,
-) -> AsyncIterator[WatchedDuo]:
-    watched = WatchedDuo(
-        settings(
-            duo.port,
-            api_host="127.0.0.1",
-            integration_key=duo.integration_key,
-            secret_key=Secret(duo.secret_key),
-            ca_file=Path(duo.ca_file),
-            ping_interval=interval,
-            response_timeout=response_timeout,
-        ),
-        states,
-    )
-    watched.start()
-    try:
-        yield watched
-    finally:
-        await watched.aclose()
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():
-            await asyncio.sleep(0.01)
-
-
-async def control(change: Callable[[], object]) -> None:
-    """The control connection blocks, the loop must not."""
-    await asyncio.get_running_loop().run_in_executor(None, change)
+from tests.support.simulator import SimulatorProcess
+from tests.unit.duo.conftest import MakeSettings, Run, States, a_login, control, until, watching
 
 
 def test_the_ping_alone_notices_that_duo_is_away_and_back(
