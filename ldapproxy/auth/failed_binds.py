@@ -95,6 +95,11 @@ class Attempt:
         self._client = client
         self._is_over = False
 
+    @property
+    def counts_for_a_user(self) -> bool:
+        """False where the limit of users is off: then it does not matter whose attempt it is."""
+        return self._counts.users.is_on
+
     def belongs_to(self, name: DistinguishedName, now: float) -> bool:
         """The name as sent turned out to be this entry's; the attempt counts as the entry's from now on.
 
@@ -173,6 +178,11 @@ class _Failures:
         self._capacity = capacity
         self._pending: Counter[Hashable] = Counter()
         self._failed: OrderedDict[Hashable, deque[float]] = OrderedDict()
+
+    @property
+    def is_on(self) -> bool:
+        """Whether there is a limit."""
+        return self._limit > 0
 
     def allow(self, key: Hashable, now: float) -> bool:
         """Whether one more may fail."""

@@ -55,3 +55,13 @@ def as_account_name(name: str) -> AccountName | None:
     if not name.strip() or len(name) > _LONGEST_ACCOUNT_NAME or set(name) & set("@\\="):
         return None
     return AccountName(name)
+
+
+def as_login_name(name: str) -> LoginName | None:
+    r"""The name as a login name with its domain, or None when it is of another form.
+
+    `alice@example.com` and `EXAMPLE\alice`. One that is longer than any account's is left to the directory.
+    """
+    if len(name) > 2 * _LONGEST_ACCOUNT_NAME or not set(name) & set("@\\") or as_dn(name) is not None:
+        return None
+    return LoginName(name)

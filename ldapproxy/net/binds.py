@@ -134,6 +134,8 @@ class Binds:
                 primary = CountedPrimary(
                     Primary(relay, start.request, start.raw, self._response_timeout),
                     attempt,
+                    examined.name,
+                    self._lookup,
                     self.policy.nobody,
                     self._clock,
                 )

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ldapproxy.auth.effects import FindEntry
 from ldapproxy.auth.failed_binds import Attempt
-from ldapproxy.auth.names import SecurityIdentifier
+from ldapproxy.auth.names import SecurityIdentifier, as_login_name
 from ldapproxy.auth.outcomes import (
     LookupUnavailable,
     PrimaryAccepted,
@@ -18,7 +19,7 @@ from ldapproxy.auth.outcomes import (
 )
 from ldapproxy.ldap.dn import DistinguishedName
 from ldapproxy.ldap.result_codes import ResultCode
-from ldapproxy.net.ports import PrimaryQuestions
+from ldapproxy.net.ports import EntryLookup, PrimaryQuestions
 from ldapproxy.secret import Secret
 
 
@@ -28,6 +29,8 @@ class CountedPrimary:
     Args:
         primary: who asks.
         attempt: the bind that was let through.
+        typed: the name as it was typed.
+        lookup: finds whose a login name is.
         nobody: the name under which the directory is asked about nobody (`ListenerPolicy.nobody`). What was
             typed keeps its own count then: one for all who do not exist would tell them from those who do.
         clock: a monotonic clock in seconds.
@@ -37,21 +40,26 @@ class CountedPrimary:
         self,
         primary: PrimaryQuestions,
         attempt: Attempt,
+        typed: str,
+        lookup: EntryLookup,
         nobody: DistinguishedName | None,
         clock: Callable[[], float],
     ) -> None:
         self._primary = primary
         self._attempt = attempt
+        self._typed = typed
+        self._lookup = lookup
         self._nobody = nobody
         self._clock = clock
 
     async def verify(self, password: Secret | None, name: DistinguishedName | None) -> PrimaryOutcome:
         """Asks; only invalidCredentials counts as failed, and what nobody waited for.
 
-        A bind whose name was found counts as its entry's own, so that a bare account name is not worth
+        A bind whose name was found counts as its entry's own, so that no other form of a name is worth
         further guesses.
         """
-        if name is not None and name != self._nobody and not self._attempt.belongs_to(name, self._clock()):
+        entry = await self._entry(name)
+        if entry is not None and not self._attempt.belongs_to(entry, self._clock()):
             return PrimaryNotAsked()
         try:
             outcome = await self._primary.verify(password, name)
@@ -68,6 +76,20 @@ class CountedPrimary:
             case _:
                 self._attempt.came_to_nothing()
         return outcome
+
+    async def _entry(self, found: DistinguishedName | None) -> DistinguishedName | None:
+        """Whose password is tried, if that is another name than the one that was typed and can be told.
+
+        A login name is sent to the directory as it was typed; it is looked up for the count alone. Where that
+        fails, or does not find exactly one entry, the name that was typed keeps its own count.
+        """
+        if found is not None:
+            return None if found == self._nobody else found
+        login_name = as_login_name(self._typed) if self._attempt.counts_for_a_user else None
+        if login_name is None:
+            return None
+        entry = await self._lookup.find(FindEntry(login_name))
+        return entry if isinstance(entry, DistinguishedName) else None
 
     async def who_is_bound(self) -> DistinguishedName | LookupUnavailable | None:
         """Asks."""

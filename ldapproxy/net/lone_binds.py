@@ -95,7 +95,9 @@ class LoneBinds:
         raw = encode_bind_request(request.message_id, request.name, bind.credential, request.controls)
         primary = Primary(connection, request, raw, self._directory.response_timeout)
         ports = BindPorts(
-            primary=CountedPrimary(primary, attempt, self._policy.nobody, self._clock),
+            primary=CountedPrimary(
+                primary, attempt, bind.name, self._lookup, self._policy.nobody, self._clock
+            ),
             lookup=self._lookup,
             second_factor=self._second_factor,
             recall=lambda _: False,

@@ -205,7 +205,14 @@ def test_an_account_name_of_nobody_is_answered_like_a_wrong_password(
 
 
 def test_guesses_count_for_one_person_under_every_spelling(proxy: ProxyProcess) -> None:
-    codes = [login(proxy, "guarded", name, "wrong")[0].result_code for name in ("bob", BOB.dn, "BOB", BOB.dn)]
+    forms = ("bob", BOB.dn, "BOB", BOB.implicit_principal, BOB.netbios_name, BOB.dn)
+    codes = [login(proxy, "guarded", name, "wrong")[0].result_code for name in forms]
+    assert codes == [49, 49, 51, 51, 51, 51]
+
+
+def test_guesses_at_any_form_of_a_name_are_guesses_at_one_person(proxy: ProxyProcess) -> None:
+    forms = (ALICE.netbios_name, ALICE.implicit_principal.upper(), ALICE.dn, ALICE.netbios_name.lower())
+    codes = [login(proxy, "guarded", name, "wrong")[0].result_code for name in forms]
     assert codes == [49, 49, 51, 51]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ldapproxy.auth.names import AccountName, as_account_name, as_dn
+from ldapproxy.auth.names import AccountName, LoginName, as_account_name, as_dn, as_login_name
 
 
 @pytest.mark.parametrize(
@@ -30,3 +30,15 @@ def test_distinguished_names() -> None:
     assert nameless is not None
     assert nameless.is_empty
     assert as_dn("uid=alice;o=x") is None, "directories read this in different ways"
+
+
+@pytest.mark.parametrize(
+    "name", ["alice@example.com", "EXAMPLE\\alice", "a@b@c", "uid=alice@example.com;o=x", "a@" + "b" * 510]
+)
+def test_login_names(name: str) -> None:
+    assert as_login_name(name) == LoginName(name)
+
+
+@pytest.mark.parametrize("name", ["", "alice", "mail=a@example.com,o=x", "a@" + "b" * 511])
+def test_what_is_no_login_name(name: str) -> None:
+    assert as_login_name(name) is None

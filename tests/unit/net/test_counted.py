@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 
 import pytest
 
+from ldapproxy.auth.effects import FindEntry, LookUpEntry
 from ldapproxy.auth.failed_binds import FailedBindRules, FailedBinds
-from ldapproxy.auth.names import SecurityIdentifier
+from ldapproxy.auth.names import LoginName, SecurityIdentifier
 from ldapproxy.auth.outcomes import (
+    EntryNotFound,
+    FindOutcome,
+    LookupOutcome,
     LookupUnavailable,
     PrimaryAccepted,
     PrimaryNotAsked,
     PrimaryOutcome,
     PrimaryRefused,
     PrimaryUnavailable,
+    SeveralEntries,
 )
 from ldapproxy.ldap.dn import DistinguishedName
 from ldapproxy.net.counted import CountedPrimary
@@ -54,10 +60,27 @@ class Answering:
         return SecurityIdentifier(entry.text.encode())
 
 
-def counted(counts: FailedBinds, answer: PrimaryOutcome | None, name: str = NAME) -> CountedPrimary:
+@dataclass
+class Finding:
+    """Look-ups that find one entry, or none."""
+
+    found: FindOutcome = field(default_factory=EntryNotFound)
+    wanted: list[FindEntry] = field(default_factory=list)
+
+    async def find(self, wanted: FindEntry) -> FindOutcome:
+        self.wanted.append(wanted)
+        return self.found
+
+    async def entry(self, query: LookUpEntry) -> LookupOutcome:
+        raise AssertionError("nobody counts by what an entry says")
+
+
+def counted(
+    counts: FailedBinds, answer: PrimaryOutcome | None, name: str = NAME, lookup: Finding | None = None
+) -> CountedPrimary:
     attempt = counts.begin(name, CLIENT, 0)
     assert attempt is not None
-    return CountedPrimary(Answering(answer), attempt, NOBODY, lambda: 0.0)
+    return CountedPrimary(Answering(answer), attempt, name, lookup or Finding(), NOBODY, lambda: 0.0)
 
 
 @pytest.mark.parametrize(
@@ -116,3 +139,35 @@ def test_those_who_do_not_exist_have_a_count_each() -> None:
     assert asyncio.run(counted(counts, WRONG, "alicia").verify(Secret("pw"), NOBODY)) is WRONG
     assert counts.begin("ALICIA", CLIENT, 0) is None
     assert asyncio.run(counted(counts, WRONG, "alina").verify(Secret("pw"), NOBODY)) is WRONG
+
+
+@pytest.mark.parametrize("name", ["alice@example.com", r"EXAMPLE\alice"])
+def test_a_login_name_counts_as_the_entry_it_stands_for_and_is_sent_as_it_was_typed(name: str) -> None:
+    counts = FailedBinds(FailedBindRules(per_user=2))
+    lookup = Finding(DistinguishedName.parse(NAME))
+    for _ in range(2):
+        primary = counted(counts, WRONG, name, lookup)
+        assert asyncio.run(primary.verify(Secret("pw"), None)) is WRONG
+    assert lookup.wanted == [FindEntry(LoginName(name))] * 2
+    assert counts.begin("UID=alice, dc=example,dc=com", CLIENT, 0) is None
+    assert asyncio.run(counted(counts, WRONG, name, lookup).verify(None, None)) == PrimaryNotAsked()
+
+
+@pytest.mark.parametrize("found", [EntryNotFound(), SeveralEntries(), LookupUnavailable("away")])
+def test_a_login_name_that_is_not_one_entrys_has_its_own_count(found: FindOutcome) -> None:
+    counts = FailedBinds(FailedBindRules(per_user=1))
+    name = "alice@example.com"
+    assert asyncio.run(counted(counts, WRONG, name, Finding(found)).verify(None, None)) is WRONG
+    assert counts.begin("Alice@Example.com", CLIENT, 0) is None
+    assert counts.begin(NAME, CLIENT, 0) is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "per_user"),
+    [(NAME, 1), ("alice", 1), ("mail=a@example.com,dc=com", 1), ("alice@example.com", 0)],
+)
+def test_nothing_is_looked_up_without_need(name: str, per_user: int) -> None:
+    lookup = Finding(DistinguishedName.parse(NAME))
+    counts = FailedBinds(FailedBindRules(per_user=per_user, per_client=9))
+    assert asyncio.run(counted(counts, WRONG, name, lookup).verify(None, None)) is WRONG
+    assert not lookup.wanted
