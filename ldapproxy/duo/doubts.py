@@ -42,6 +42,9 @@ _APART: Final = 0.075
 # Between two of them: 0.2 s, so that one short loss of packets does not meet all.
 _SPARE: Final = 0.05
 # What they end earlier than the login would: 0.15 s, in which a busy proxy gets round to hearing of it.
+_FAIR: Final = 0.5
+# The part of `response_timeout` that a preauth call must be left with; it is 4.6 of 8 s unless configured
+# otherwise. With less, Duo would look away for being slower than a moment.
 
 
 class DuoIsAway(Exception):
@@ -152,8 +155,8 @@ class Doubts:
 
     def _preauths_are_due(self) -> float:
         since = next(iter(self._waiting.values()))
-        if self._preauth_within <= 0:
-            return float("inf")  # the login's own is over by then
+        if self._preauth_within < _FAIR * self._response_timeout:
+            return float("inf")  # the login's own is over, or nearly, by then
         return max(max(since, self._preauth_heard) + self._connect_timeout, self._next_preauths)
 
     def _look(self) -> None:
@@ -174,6 +177,12 @@ class Doubts:
     def _ask(self, what: Endpoint, times: int, call: Call) -> None:
         self._asked = what
         self._asking = asyncio.get_running_loop().create_task(self._ask_apart(times, call))
+        # Not at the end of `_ask_apart`: an answer may come, and cancel it, before it has begun.
+        self._asking.add_done_callback(self._asked_enough)
+
+    def _asked_enough(self, _: asyncio.Task[None]) -> None:
+        self._asking = None
+        self._arm()
 
     async def _ask_apart(self, times: int, call: Call) -> None:
         """Makes calls, each a little after the one before; `call_ended` cancels it when one is answered."""
@@ -185,6 +194,3 @@ class Doubts:
         except Exception:
             # Calls never raise; were one to, the doubt must be there for the next login.
             _log.exception("duo %s: a call beside a login failed in a way that nobody foresaw", self._name)
-        finally:
-            self._asking = None
-            self._arm()

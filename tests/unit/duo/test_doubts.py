@@ -13,6 +13,8 @@ import pytest
 
 from ldapproxy.auth.outcomes import SecondFactorOutcome
 from ldapproxy.duo.availability import State
+from ldapproxy.duo.calls import CallOutcome, Endpoint
+from ldapproxy.duo.doubts import Doubts
 from ldapproxy.duo.watch import WatchedDuo
 from tests.support.fault_proxy import FaultProxy
 from tests.support.simulator import SimulatorProcess
@@ -165,5 +167,53 @@ def test_a_login_that_is_cancelled_leaves_nothing(
                 with pytest.raises(asyncio.CancelledError):
                     await login
             assert ("preauth", "abandoned") in states.calls
+
+    run(scene())
+
+
+def test_a_preauth_call_is_left_with_enough_time_or_not_made(
+    run: Run, settings: MakeSettings, duo: SimulatorProcess
+) -> None:
+    """The time-outs are nearly the same: in what is left, a Duo would look away that needs a moment."""
+
+    async def scene() -> None:
+        states = States()
+        times = {"connect_timeout": 1.0, "response_timeout": 1.2}
+        async with watching(settings, duo, states, NEVER, **times) as watched, asyncio.timeout(20):
+            await until(lambda: states.calls)
+            await control(lambda: duo.fault("preauth", "hang"))
+            states.calls.clear()
+            assert (await watched.verify(a_login(), NEVER)).outcome is SecondFactorOutcome.UNAVAILABLE
+            assert watched.state is State.UP, "one login in a row"
+            assert states.calls.count(("preauth", "response_timeout")) == 1
+
+    run(scene())
+
+
+def test_an_answer_in_front_of_the_first_ping_does_not_end_the_asking_for_good(
+    run: Run, settings: MakeSettings
+) -> None:
+    """It cancels the pings before they have begun; a later silence must be asked about all the same."""
+
+    async def scene() -> None:
+        states, loop = States(), asyncio.get_running_loop()
+        answers = 0
+
+        def clock() -> float:
+            nonlocal answers
+            if answers:  # as one that was ready when the timer went off
+                answers -= 1
+                loop.call_soon(doubts.call_ended, Endpoint.CHECK, CallOutcome.OK)
+            return loop.time()
+
+        async def nothing(within: float) -> None:
+            pass
+
+        doubts = Doubts(settings(1, api_host="127.0.0.1", connect_timeout=0.2), states, nothing, clock)
+        async with doubts.waiting():
+            answers = 1
+            await until(lambda: not answers)
+            await until(lambda: ("ping", "unreachable") in states.calls)
+        await doubts.aclose()
 
     run(scene())
