@@ -6,14 +6,17 @@ Owns the actions that a session hands out. It must not know who carries them out
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ldapproxy.ldap.framing import Frame
 from ldapproxy.ldap.messages import BindRequest
 
 
-@dataclass(frozen=True, slots=True)
-class ToDirectory:
-    """Send this request to the directory as it came."""
+class ToDirectory(NamedTuple):
+    """Send this request to the directory as it came.
+
+    Most actions are this one: a tuple is made in half the time of a frozen dataclass.
+    """
 
     frame: Frame
 

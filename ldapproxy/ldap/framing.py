@@ -10,6 +10,7 @@ class.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final, NamedTuple
 
 from ldapproxy.ldap.ber import INTEGER, MAX_INTEGER_OCTETS, MAX_LENGTH_OCTETS, SEQUENCE, integer_value
@@ -43,6 +44,10 @@ class Frame(NamedTuple):
     def __repr__(self) -> str:
         """Without the bytes, which may hold a password."""
         return f"Frame(message_id={self.message_id}, tag={self.tag:#04x}, {len(self.raw)} octets)"
+
+
+# Frame(...) would be one call of Python's more for each message.
+_frame = partial(tuple.__new__, Frame)
 
 
 class Head(NamedTuple):
@@ -107,7 +112,7 @@ class MessageFramer:
             start = self._at
             size = len(data)
             if size - start < self._need:
-                if not self._join():
+                if not self._tail or not self._join():
                     return None
                 continue
 
@@ -176,7 +181,7 @@ class MessageFramer:
                 self._at = 0
             else:
                 self._at = end
-            return Frame(message_id, tag, data[start:end], at - start, op_end - start)
+            return _frame((message_id, tag, data[start:end], at - start, op_end - start))
 
     def take_rest(self) -> bytes:
         """Everything that was buffered, which the framer then forgets."""

@@ -6,6 +6,9 @@ what `framing` refuses, as far as that can be seen from the head of a message.
 
 from __future__ import annotations
 
+from functools import partial
+from struct import Struct
+from struct import error as StructError  # noqa: N812 - an exception, named as the others
 from typing import Final
 
 from ldapproxy.ldap.ber import INTEGER, MAX_LENGTH_OCTETS, SEQUENCE
@@ -19,6 +22,17 @@ MAX_STREAMED_MESSAGE: Final = 2**31 - 1
 # The first length octet of a length of two octets.
 _LENGTH_OF_TWO: Final = 0x82
 _ENTRY: Final = int(Tag.SEARCH_RESULT_ENTRY)
+# An entry whose length is written in two octets, which are most: SEQUENCE and _LENGTH_OF_TWO, the length, and
+# so many octets of messageID and tag.
+_OF_LENGTH_OF_TWO: Final = SEQUENCE << 8 | _LENGTH_OF_TWO
+_LARGEST_BEGINNING: Final = 7  # an identifier of four octets and the tag; what is written longer is rare
+_BEGINNINGS: Final = [Struct(f">HH{size}s").unpack_from for size in range(_LARGEST_BEGINNING + 1)]
+_LEAST_OF_LENGTH_OF_TWO: Final = (
+    256  # octets of its contents, as nearly all write it: small results have none
+)
+_PREAMBLE: Final = 4  # octets before the messageID then
+# Head(...) would be a call of Python's more for each.
+_head = partial(tuple.__new__, Head)
 
 
 class StreamFramer:
@@ -105,10 +119,15 @@ class StreamFramer:
                 tag = data[place]
                 if tag not in PROTOCOL_OPS:
                     raise DecodeError("a message holds something other than an operation of LDAP")
-                heads.append(Head(message_id, tag))
-                entry_size = place + 1 - start if tag == _ENTRY else 0
-                entry = data[start : place + 1]
+                heads.append(_head((message_id, tag)))
                 at = start + length
+                if tag != _ENTRY:
+                    entry_size = 0
+                    continue
+                entry = data[start : place + 1]
+                entry_size = len(entry)
+                if entry_size <= _LARGEST_BEGINNING and at + _LEAST_OF_LENGTH_OF_TWO < size:
+                    at = _behind_like(data, at, entry)
         except IndexError:
             pass  # the header is incomplete
         if at >= size:
@@ -117,3 +136,23 @@ class StreamFramer:
         self._remaining = 0
         self._kept = data[at:]
         return data[:at], heads
+
+
+def _behind_like(data: bytes, at: int, beginning: bytes) -> int:
+    """Skips messages that have a length of two octets and then the same messageID and tag.
+
+    Exactly those that `feed` would skip one by one, at half the cost: they are most of a large result.
+
+    Returns:
+        Where the first begins that is another, not wholly to be seen, or behind the data.
+    """
+    size = len(beginning)
+    unpack = _BEGINNINGS[size]
+    try:
+        while True:
+            form, length, found = unpack(data, at)
+            if found != beginning or form != _OF_LENGTH_OF_TWO or length <= size:
+                return at
+            at += length + _PREAMBLE
+    except StructError:
+        return at

@@ -27,6 +27,8 @@ from ldapproxy.net.upstream import DirectoryConnection
 # further.
 _WAITING_ANSWERS = 100
 
+_EXTENDED = int(Tag.EXTENDED_REQUEST)
+
 
 class RelayEvents(Protocol):
     """What the relay tells its session's connection (`server.ClientConnection`)."""
@@ -86,11 +88,12 @@ class Relay:
         Returns:
             False when too much waits for a connection already.
         """
-        if self._connection is not None and self._connecting is None:
+        connection = self._connection
+        if connection is not None and self._connecting is None:
             for frame in frames:
-                if frame.tag == Tag.EXTENDED_REQUEST and decode_extended_request(frame).oid != WHO_AM_I_OID:
-                    self._connection.is_tainted = True
-            self._connection.write(b"".join([frame.raw for frame in frames]))
+                if frame.tag == _EXTENDED and decode_extended_request(frame).oid != WHO_AM_I_OID:
+                    connection.is_tainted = True
+            connection.write(frames[0].raw if len(frames) == 1 else b"".join([frame.raw for frame in frames]))
             return True
         self._unsent += frames
         self._unsent_bytes += sum(len(frame.raw) for frame in frames)

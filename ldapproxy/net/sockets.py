@@ -18,6 +18,7 @@ import socket
 from collections.abc import Callable
 
 from twisted.internet import tcp
+from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 from twisted.internet.protocol import connectionDone
 
 
@@ -41,6 +42,22 @@ class _WritesAtOnce(tcp.Connection):
             data = data[sent:]
         super().write(data)
         self._queue_changed()
+
+    # An abort puts a function in its place that does nothing, as with doWrite below.
+    def doRead(self) -> Exception | None:  # type: ignore[override]  # noqa: N802 - Twisted's name
+        """Hands on what has come: Twisted's own, with one call less for each message."""
+        try:
+            data = self.socket.recv(self.bufferSize)
+        except BlockingIOError:
+            return None
+        except OSError:
+            lost: Exception = CONNECTION_LOST
+            return lost
+        if not data:
+            done: Exception = CONNECTION_DONE
+            return done
+        self.protocol.dataReceived(data)
+        return None
 
     def tell_queued(self, tell: Callable[[int], None] | None) -> None:
         """Who is told how many bytes are queued, whenever that changes; None for nobody."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ldapproxy.ldap.admission import AdmissionRules, Anonymous, PasswordAttributes, Standing, examine
+from ldapproxy.ldap.attributes import spellings
 from ldapproxy.ldap.errors import DecodeError
 from ldapproxy.ldap.framing import Frame, MessageFramer
 from tests.support.ldap_bytes import (
@@ -22,7 +26,7 @@ from tests.support.ldap_bytes import (
     search,
     tlv,
 )
-from tests.unit.ldap.usual_rules import ADMISSION
+from tests.unit.ldap.usual_rules import ADMISSION, PASSWORDS
 
 WHO_AM_I = "1.3.6.1.4.1.4203.1.11.3"
 CANCEL = "1.3.6.1.1.8"
@@ -232,3 +236,37 @@ def test_no_search_is_sorted_by_a_password() -> None:
     assert code(sorted_by("cn")) == 0
     assert code(sorted_by("cn", "userPasswordHint")) == 0
     assert code(sorted_by("userPassword"), rules=replace(ADMISSION, password_attributes=None)) == 0
+
+
+PASSWORD_NAMES = (
+    *("userPassword", "unicodePwd", "dBCSPwd", "authPassword", "sambaNTPassword", "sambaLMPassword"),
+    *("olcRootPW", "pw", "x", "1.2.3", "Pin-Code", "ntPwdHistory"),
+)
+_NAMED = st.lists(st.sampled_from(PASSWORD_NAMES), unique=True).map(tuple)
+_SPELLED = sorted({spelling for name in PASSWORD_NAMES for spelling in spellings(name)})
+
+
+@st.composite
+def _requests(draw: st.DrawFn) -> bytes:
+    """Something around a spelling, around a part of one, or around nothing."""
+    spelled = draw(st.sampled_from(_SPELLED))
+    part = spelled[draw(st.integers(0, 3)) : len(spelled) - draw(st.integers(0, 3))]
+    zeros = part.replace(".", draw(st.sampled_from([".", ".0", ".00"])))
+    cased = draw(st.sampled_from([str.lower, str.upper, str.title]))(zeros)
+    around = st.binary(max_size=12) | st.sampled_from([b"", b"uid=alice", b".4.", b"password", b"mail", b"$"])
+    return draw(around) + cased.encode() + draw(around)
+
+
+@given(names=_NAMED, raw=_requests())
+def test_no_name_of_a_password_is_overlooked(names: tuple[str, ...], raw: bytes) -> None:
+    """The quick look says what a search for each of the names, one by one, would say."""
+    text = raw.lower()
+    while b".0" in text and (shorter := re.sub(rb"\.0+(?=[0-9])", b".", text)) != text:
+        text = shorter
+    found = any(spelling.encode() in text for name in names for spelling in spellings(name))
+    assert PasswordAttributes(names).may_be_in(raw) == (found or b"\xa9" in text or b"$" in text)
+
+
+@given(raw=st.binary(max_size=40), name=st.sampled_from(SPELLINGS), before=st.integers(0, 40))
+def test_what_the_quick_look_calls_harmless_holds_no_password(raw: bytes, name: str, before: int) -> None:
+    assert PASSWORDS.may_be_in(raw[:before] + name.encode() + raw[before:])

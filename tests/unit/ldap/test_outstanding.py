@@ -19,12 +19,12 @@ def begun(*message_ids: int, abandoned: int = 10) -> Outstanding:
 
 def test_an_operation_is_outstanding_until_its_final_answer() -> None:
     one = begun(2, 3)
-    assert len(one) == 2
-    assert 2 in one
+    assert len(one.running) == 2
+    assert 2 in one.running
     assert one.answered([Head(2, ENTRY)])
-    assert 2 in one
+    assert 2 in one.running
     assert one.answered([Head(2, DONE), Head(3, DONE)])
-    assert len(one) == 0
+    assert len(one.running) == 0
     assert one.is_quiet
 
 
@@ -37,7 +37,7 @@ def test_an_abandoned_operation_may_be_answered_once_more() -> None:
     one = begun(2)
     assert one.abandon(2)
     assert not one.abandon(2)
-    assert 2 not in one
+    assert 2 not in one.running
     assert not one.is_quiet
     assert one.answered([Head(2, ENTRY), Head(2, DONE)])
     assert one.is_quiet

@@ -68,6 +68,40 @@ def test_a_reference_between_entries_has_its_own() -> None:
     assert _heads(entry * 2 + reference + entry)[1] == [Head(5, 0x64), Head(5, 0x73), Head(5, 0x64)]
 
 
+def _fed(pieces: Iterable[bytes]) -> tuple[bytes, list[Head]] | None:
+    """What was passed on and the runs of heads; None when it was refused."""
+    framer = StreamFramer()
+    passed, heads = b"", []
+    try:
+        for piece in pieces:
+            data, begun = framer.feed(piece)
+            passed += data
+            heads += begun
+    except DecodeError:
+        return None
+    return passed, _runs(heads)
+
+
+@given(
+    message_id=st.sampled_from([1, 127, 128, 300, 0x7FFF, 0x8000, 0x7FFFFF, 0x800000, 2**31 - 1]),
+    sizes=st.lists(st.sampled_from([0, 1, 100, 127, 128, 250, 255, 256, 300, 700]), min_size=2, max_size=8),
+    change=st.none() | st.tuples(st.integers(0, 3_000), st.integers(0, 7), st.integers(0, 255)),
+)
+def test_runs_of_entries_are_read_as_single_octets_are(
+    message_id: int, sizes: list[int], change: tuple[int, int, int] | None
+) -> None:
+    """Also with an octet changed, at whatever place of a head: nothing is skipped that would be refused."""
+    entries = [ber.sequence(ber.integer(message_id), ber.element(0x64, b"x" * size)) for size in sizes]
+    stream = bytearray(b"".join(entries))
+    if change is not None:
+        which, place, octet = change
+        begin = sum(map(len, entries[: which % len(entries)]))
+        stream[begin + place] = octet
+    whole = bytes(stream)
+    octets = [whole[at : at + 1] for at in range(len(whole))]
+    assert _fed([whole]) == _fed(octets)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
