@@ -76,6 +76,15 @@ class Held:
             self._too_much(place)
 
     def nothing(self) -> None:
-        """The session is gone, and everything with it."""
+        """The session is gone, and everything with it: nobody is told any more.
+
+        What it had told us to call holds the session, which holds us. Without that circle both go at once,
+        and not when a collector of garbage finds them.
+        """
         self._total.size -= sum(self._places)
         self._places = [0] * len(Place)
+        self._too_much = _tell_nobody
+
+
+def _tell_nobody(place: Place) -> None:
+    """The session is gone."""

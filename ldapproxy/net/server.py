@@ -100,6 +100,10 @@ class ClientConnection(Protocol):
         self.transport.tell_queued(None)
         self._held.nothing()
         self._listener.closed(self)
+        # Nothing happens any more. The relay holds this session: without it both go at once, and not when a
+        # collector of garbage finds them, whose search was a tenth of what a bind on a new connection costs.
+        self._is_closing = True
+        del self._relay
 
     # What the relay tells.
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import ssl
+import weakref
 from typing import Any
 
 import pytest
@@ -367,5 +369,23 @@ def test_clear_text_on_a_tls_port(on_reactor: OnReactor, authority: Authority) -
             assert not world.recorder.records
             with pytest.raises((ssl.SSLError, ConnectionError)):
                 await world.client(context=ssl.create_default_context())  # does not trust us
+
+    on_reactor(scenario())
+
+
+def test_a_session_that_is_over_leaves_memory_at_once(on_reactor: OnReactor) -> None:
+    """Not only when a collector of circles comes by: thousands of short sessions would wait for it."""
+
+    async def scenario() -> None:
+        async with World() as world:
+            client = await world.client()
+            await world.bound(client)
+            session = weakref.ref(world.session)
+            gc.disable()
+            try:
+                client.writer.transport.abort()
+                await eventually(lambda: session() is None, "the session to leave memory")
+            finally:
+                gc.enable()
 
     on_reactor(scenario())
