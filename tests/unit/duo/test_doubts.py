@@ -21,7 +21,7 @@ from tests.support.simulator import SimulatorProcess
 from tests.unit.duo.conftest import MakeSettings, Run, States, a_login, control, until, watching
 
 NEVER = 600.0
-SILENT = {"connect_timeout": 1.0, "response_timeout": NEVER}
+SILENT = {"connect_timeout": 2.0, "response_timeout": NEVER}
 AT_ONCE_TOO = ("alice", "bob", "carol")
 
 
@@ -91,7 +91,7 @@ def test_a_push_that_waits_is_not_given_up(run: Run, settings: MakeSettings, duo
                 await asyncio.sleep(0.2)  # until its auth_status is held
                 await control(lambda: leg.hang(True))
                 assert (await watched.verify(a_login(), NEVER)).outcome is SecondFactorOutcome.UNAVAILABLE
-                assert watched.state is State.DOWN
+                await until(lambda: watched.state is State.DOWN)  # a busy machine hears of the last ping late
                 assert not asked.done()
                 await control(lambda: leg.hang(False))
                 await control(lambda: duo.answer_all("approve"))
@@ -143,9 +143,9 @@ def test_a_preauth_that_hangs_alone_costs_one_login_its_time_and_not_three(
             await control(lambda: duo.fault("preauth", "hang"))
             states.calls.clear()
             assert (await watched.verify(a_login(), NEVER)).outcome is SecondFactorOutcome.UNAVAILABLE
+            await until(lambda: watched.state is State.DOWN)  # and no further login was needed
             assert states.calls.count(("preauth", "response_timeout")) == 3
             assert ("ping", "ok") in states.calls
-            assert watched.state is State.DOWN
 
     run(scene())
 
