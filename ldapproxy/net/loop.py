@@ -1,21 +1,28 @@
-"""The event loop: uvloop, with a fault of its own mended, and its large buffers given back.
+"""The event loop: uvloop, with two faults of its own mended, and its large buffers given back.
 
-Owns that no file descriptor is closed twice, and that TLS buffers leave the process with their connections.
-It must not know who connects where.
+Owns that no file descriptor is closed twice, that the end of a connection is not reported as an error, and
+that TLS buffers leave the process with their connections. It must not know who connects where.
 """
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
+import logging
 import socket
 from typing import Any
 
 import uvloop
 
+_log = logging.getLogger(__name__)
+
 # mallopt(3): from this size on, a block is mapped on its own and unmapped when it is freed. 128 KiB is what
 # the GNU C library begins with.
 _M_MMAP_THRESHOLD = -3
 _ON_ITS_OWN = 128 * 1024
+
+# uvloop's own words for a connection that was closed before (uvloop/handles/handle.pyx).
+_IS_CLOSED = "the handler is closed"
 
 
 def give_large_buffers_back() -> None:
@@ -40,7 +47,14 @@ class Loop(uvloop.Loop):
     closes the descriptor, and the object closes it once more when it is collected (the same fault as
     https://github.com/MagicStack/uvloop/issues/738, on another path). By then the number may be somebody
     else's: a Duo that resets connections as soon as it has taken them broke LDAP connections that way.
+
+    And uvloop's TLS goes on with what it was doing when its TCP connection has just been closed, by us or by
+    the peer, and reports as a fatal error that it cannot. Nobody waits for that connection any more.
     """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.set_exception_handler(_report)
 
     async def create_connection(
         self, protocol_factory: Any, *where: Any, sock: socket.socket | None = None, **further: Any
@@ -52,3 +66,12 @@ class Loop(uvloop.Loop):
             if sock is not None:
                 # The transport closes the descriptor, whatever became of it.
                 sock.detach()
+
+
+def _report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Reports what went wrong in a callback, but not that a connection that was closed is closed."""
+    error = context.get("exception")
+    if isinstance(error, RuntimeError) and _IS_CLOSED in str(error):
+        _log.debug("behind the end of a connection: %s: %s", context.get("message"), error)
+    else:
+        loop.default_exception_handler(context)

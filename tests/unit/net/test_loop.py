@@ -1,9 +1,10 @@
-"""The event loop: a descriptor has one owner, and is closed once."""
+"""The event loop: a descriptor has one owner, and is closed once; an end is no error."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import os
 import socket
 import ssl
@@ -11,7 +12,8 @@ import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from typing import Any
 
 import pytest
 
@@ -154,3 +156,41 @@ def test_a_crowd_leaves_no_heap_behind() -> None:
     before = "from ldapproxy.net import loop"
     assert _left_behind(before) > 80, "or the C library has learnt it, and nothing has to be done"
     assert _left_behind("from ldapproxy.net.reactor import install_reactor; install_reactor()") < 20
+
+
+def run(scenario: Coroutine[Any, Any, None]) -> None:
+    """Runs on a loop of its own, which reports as it does in production."""
+    with asyncio.Runner(loop_factory=Loop) as runner:
+        runner.run(scenario)
+
+
+def test_that_a_closed_connection_is_closed_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    """uvloop's TLS says so when it was about to write: its own error, from the call that it makes."""
+
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port = server.getsockname()[1]
+            transport, _ = await loop.create_connection(asyncio.Protocol, "127.0.0.1", port)
+            transport.abort()
+            await asyncio.sleep(0.01)
+            loop.call_soon(transport.write, b"x")
+            await asyncio.sleep(0.01)
+
+    with caplog.at_level(logging.DEBUG):
+        run(scenario())
+    told = [record for record in caplog.records if "the handler is closed" in record.getMessage()]
+    assert [record.levelno for record in told] == [logging.DEBUG]
+
+
+@pytest.mark.parametrize("error", [RuntimeError("out of order"), ValueError("the handler is closed")])
+def test_other_errors_in_callbacks_are_reported(caplog: pytest.LogCaptureFixture, error: Exception) -> None:
+    async def scenario() -> None:
+        def fails() -> None:
+            raise error
+
+        asyncio.get_running_loop().call_soon(fails)
+        await asyncio.sleep(0.01)
+
+    run(scenario())
+    assert [record.levelno for record in caplog.records if record.exc_info] == [logging.ERROR]
