@@ -67,9 +67,10 @@ _FORBIDDEN: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffd]")
 # RFC 4518 section 2 fixes Unicode 3.2, and OpenLDAP's tables are as old: what came later is left as it is.
 _UNICODE: Final = unicodedata.ucd_3_2_0
 # Left as they are. Decomposed, these would hold capitals, which OpenLDAP does not make small ones (letterlike
-# symbols, capital Roman numerals, capitals in circles, squared units); or its tables lack them.
+# symbols, capital Roman numerals, capitals in circles, squared units); or its tables lack them. And the
+# capital I with a dot: its small letter is two characters.
 _AS_THEY_ARE: Final = re.compile(
-    "([\u03d2-\u03d4\u20a8\u2100-\u214f\u2160-\u216f\u24b6-\u24cf\u3371-\u33dd\uf900\uf901\U00010000-\U0010ffff])"
+    "([\u0130\u03d2-\u03d4\u20a8\u2100-\u214f\u2160-\u216f\u24b6-\u24cf\u3371-\u33dd\uf900\uf901\U00010000-\U0010ffff])"
 )
 _BLANKS: Final = re.compile(r" +")
 _MUST_BE_ESCAPED: Final = re.compile(r'["+,;<>\\]|\A#')

@@ -14,6 +14,9 @@ from tests.support import ldap_bytes as lb
 from tests.support.ldap_samples import REQUESTS, RESPONSES
 from tests.unit.ldap.test_dn import SPELLINGS
 
+# An entry without contents: all lengths are written in four octets, and so is the messageID.
+_LONGEST_HEADER = bytes.fromhex("30 84 00000010  02 84 00000004 022c1802  64 84 00000000")
+
 CORPUS = Path(__file__).parent / "corpus"
 
 
@@ -87,8 +90,11 @@ def corpus() -> dict[str, list[bytes]]:
     return {
         "messages": [b"\x03" + each for each in (*REQUESTS.values(), *RESPONSES.values())],
         "filters": list(_filters()),
-        "streams": [b"\x02" + each + each for each in RESPONSES.values()],
-        "names": [f"{one}\n{other}".encode() for one, other in itertools.pairwise(names)][::4],
+        "streams": [*(b"\x02" + each + each for each in RESPONSES.values()), b"\0" + _LONGEST_HEADER],
+        "names": [
+            *([f"{one}\n{other}".encode() for one, other in itertools.pairwise(names)][::4]),
+            "c=\u0130\u0330".encode(),  # composed, it holds another capital
+        ],
         "sessions": list(_sessions()),
         "splits": [
             b"password,push2",

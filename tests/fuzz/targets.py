@@ -207,7 +207,8 @@ def _heads(pieces: Iterator[bytes] | list[bytes]) -> tuple[list[tuple[int, int]]
         passed += forward
         heads = _runs([*heads, *found])
         assert came.startswith(passed)
-        assert len(came) - len(passed) < 16
+        # Six octets of a header, ten of a messageID at its longest; behind them the tag says what it is.
+        assert len(came) - len(passed) <= 16
         assert framer.rest_of_message >= 0
         assert not framer.at_boundary or passed == came
     return heads, False

@@ -156,7 +156,10 @@ def test_some_names_that_a_directory_may_hold_equal_are_not(one: str, other: str
     assert _parse(f"cn={one}") != _parse(f"cn={other}")
 
 
-@pytest.mark.parametrize("character", ["\u2122", "\u2102", "\u2160", "\u24b6", "\u3380", "\u03d2", "\u20a8"])
+@pytest.mark.parametrize(
+    "character",
+    ["\u2122", "\u2102", "\u2160", "\u24b6", "\u3380", "\u03d2", "\u20a8", "\u0130", "\u0130\u0330"],
+)
 def test_the_normal_form_of_a_capital_in_disguise_is_its_own(character: str) -> None:
     name = _parse(f"cn=x{character}y")
     assert _parse(name.normalised) == name
