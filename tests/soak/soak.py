@@ -5,6 +5,7 @@ Owns the order of things, and what is flat and what is not. It must not know wha
 
 from __future__ import annotations
 
+import os
 import random
 import threading
 import time
@@ -14,6 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ldapproxy.directory import lookup
+from ldapproxy.offline import store
 from tests.soak.audit import AuditLog
 from tests.soak.books import Books, Totals
 from tests.soak.connection import SUCCESS, Door, Gone
@@ -35,6 +38,11 @@ logins remembered for seconds) comes and goes within this; 100 bytes lost per bi
 
 OTHERS_MAY_GROW = 4
 """Descriptors that are no connection: log and database files that happen to be open."""
+
+_DIRECTORIES = 2
+THREADS_AT_MOST = _DIRECTORIES * lookup.THREADS + store.THREADS + (os.cpu_count() or 1) + 4 + 10 + 4 + 1
+"""Threads of the proxy: look-ups, the offline store, asyncio's own pool, Twisted's for host names, libuv's,
+and the main one. A pool gets a thread when all it has are busy, and keeps it: so many at last, never more."""
 
 IDLE_MAY_TAKE = 0.10
 """Processor time in calm, in parts: a ping a second, and nobody is there. A task that goes round in circles
@@ -337,8 +345,8 @@ class _Run:
             self._problem(f"memory grew by {grown:.1%}, from {first.memory} to {last.memory} KiB")
         if last.others > first.others + OTHERS_MAY_GROW:
             self._problem(f"descriptors other than connections grew from {first.others} to {last.others}")
-        if last.threads > first.threads + OTHERS_MAY_GROW:
-            self._problem(f"threads grew from {first.threads} to {last.threads}")
+        if last.threads > THREADS_AT_MOST:
+            self._problem(f"there are {last.threads} threads, and all pools have {THREADS_AT_MOST} at most")
 
     def _problem(self, sentence: str) -> None:
         with self._lock:
