@@ -131,14 +131,15 @@ class DuoClient:
         """Asks whether Duo is there, and for its clock; no keys are involved."""
         return await self._ping(_NO_END)
 
-    async def try_preauth(self, username: str, within: float) -> None:
+    async def try_preauth(self, username: str) -> None:
         """Calls preauth, which asks nobody anything, to see whether it works; the observer hears the outcome.
 
         Args:
             username: whose devices are asked for.
-            within: seconds for the answer.
         """
-        await self._call(Endpoint.PREAUTH, {"username": username}, responses.preauth, _NO_END, within)
+        await self._call(
+            Endpoint.PREAUTH, {"username": username}, responses.preauth, _NO_END, self._response_timeout
+        )
 
     async def check(self) -> Health:
         """Asks whether Duo is there and accepts our keys."""

@@ -11,8 +11,10 @@ new connections, a little apart, and all of them end before the login's time to 
 `availability` counts like any other call. The first login of an outage is answered after `connect_timeout`
 at the latest, unless Duo takes connections; the next ones are answered at once.
 
+Where a ping takes long by itself, three that have not ended in a shorter time say nothing, and none are made.
+
 A Duo that answers pings and lets preauth hang takes longer to tell from one that is slow: a login waits for
-`response_timeout`. Two preauth calls end beside it then, so that the next ones do not wait either.
+`response_timeout`. Two preauth calls with the same time begin beside it, so that it is known soon afterwards.
 """
 
 from __future__ import annotations
@@ -42,9 +44,9 @@ _APART: Final = 0.075
 # Between two of them: 0.2 s, so that one short loss of packets does not meet all.
 _SPARE: Final = 0.05
 # What they end earlier than the login would: 0.15 s, in which a busy proxy gets round to hearing of it.
-_FAIR: Final = 0.5
-# The part of `response_timeout` that a preauth call must be left with; it is 4.6 of 8 s unless configured
-# otherwise. With less, Duo would look away for being slower than a moment.
+_SLOW: Final = 1 / 3
+# The part of a ping's time to connect that the last ping may have taken. It may have had a connection, and a
+# new one costs three round trips more.
 
 
 class DuoIsAway(Exception):
@@ -57,7 +59,7 @@ class Doubts:
     Args:
         settings: the application.
         observer: is told about every call.
-        try_preauth: calls preauth for nobody's login, within so many seconds.
+        try_preauth: calls preauth for nobody's login.
         clock: a clock in seconds that never goes back.
 
     Raises:
@@ -68,7 +70,7 @@ class Doubts:
         self,
         settings: DuoSettings,
         observer: RequestObserver,
-        try_preauth: Callable[[float], Coroutine[object, object, object]],
+        try_preauth: Call,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._name = settings.name
@@ -77,7 +79,8 @@ class Doubts:
         spent = self._silence + (THRESHOLD - 1) * self._apart + spare
         self._connect_timeout = settings.connect_timeout
         self._response_timeout = settings.response_timeout
-        self._preauth_within = settings.response_timeout - settings.connect_timeout - self._apart - spare
+        self._usual = _SLOW * (settings.connect_timeout - spent)
+        self._last_ping = 0.0
         self._pinger = DuoClient(
             replace(
                 settings,
@@ -123,13 +126,15 @@ class Doubts:
         for scope in waiting:
             scope.reschedule(0.0)
 
-    def call_ended(self, endpoint: Endpoint, outcome: CallOutcome) -> None:
-        """Any call ended; whatever Duo says to anybody ends the doubt."""
+    def call_ended(self, endpoint: Endpoint, outcome: CallOutcome, seconds: float) -> None:
+        """Any call ended, after so many seconds; whatever Duo says to anybody ends the doubt."""
         if outcome in AWAY or outcome in TELLS_NOTHING:
             return
         self._heard = self._clock()
         if endpoint is Endpoint.PREAUTH:
             self._preauth_heard = self._heard
+        elif endpoint is Endpoint.PING:
+            self._last_ping = seconds
         if self._asking is not None and (self._asked is Endpoint.PING or endpoint is Endpoint.PREAUTH):
             self._asking.cancel()  # answered, by this call or by another
 
@@ -150,13 +155,13 @@ class Doubts:
             self._timer = asyncio.get_running_loop().call_later(wait, self._look)
 
     def _pings_are_due(self) -> float:
+        if self._last_ping > self._usual:
+            return float("inf")
         since = next(iter(self._waiting.values()))
         return max(max(since, self._heard) + self._silence, self._next_pings)
 
     def _preauths_are_due(self) -> float:
         since = next(iter(self._waiting.values()))
-        if self._preauth_within < _FAIR * self._response_timeout:
-            return float("inf")  # the login's own is over, or nearly, by then
         return max(max(since, self._preauth_heard) + self._connect_timeout, self._next_preauths)
 
     def _look(self) -> None:
@@ -167,7 +172,7 @@ class Doubts:
         if now >= self._preauths_are_due():
             # At most two for each time in which a login may wait: a Duo that is slow has enough to do.
             self._next_preauths = now + self._response_timeout
-            self._ask(Endpoint.PREAUTH, THRESHOLD - 1, lambda: self._try_preauth(self._preauth_within))
+            self._ask(Endpoint.PREAUTH, THRESHOLD - 1, self._try_preauth)
         elif now >= self._pings_are_due():
             self._next_pings = now + self._connect_timeout
             self._ask(Endpoint.PING, THRESHOLD, self._pinger.ping)

@@ -49,7 +49,6 @@ class WatchedDuo:
         self._availability = Availability(clock(), settings.ping_interval)
         self._client = DuoClient(settings, self)
         self._doubts = Doubts(settings, self, self._try_preauth, clock)
-        self._response_timeout = settings.response_timeout
         self._ping_is_due = asyncio.Event()
         self._last_username = ""  # whom a preauth in the background asks about: somebody whom Duo may know
         self._pinging: asyncio.Task[None] | None = None
@@ -105,7 +104,7 @@ class WatchedDuo:
         due = self._availability.next_ping
         ended = CallOutcome(outcome)
         detail = ended.value.replace("_", " ")
-        self._doubts.call_ended(Endpoint(endpoint), ended)
+        self._doubts.call_ended(Endpoint(endpoint), ended, seconds)
         self._note(self._availability.call_ended(self._clock(), Endpoint(endpoint), ended, detail))
         if self._availability.next_ping != due:
             self._ping_is_due.set()
@@ -118,7 +117,7 @@ class WatchedDuo:
                 try:
                     await self._client.ping()
                     if self._availability.wants_preauth:
-                        await self._try_preauth(self._response_timeout)
+                        await self._try_preauth()
                 except Exception:
                     # Calls never raise; were one to, the watch must not end with it.
                     _log.exception("duo %s: a ping failed in a way that nobody foresaw", self._name)
@@ -128,8 +127,8 @@ class WatchedDuo:
                 async with asyncio.timeout(wait):
                     await self._ping_is_due.wait()
 
-    async def _try_preauth(self, within: float) -> None:
-        await self._client.try_preauth(self._last_username, within)
+    async def _try_preauth(self) -> None:
+        await self._client.try_preauth(self._last_username)
 
     def _note(self, change: Change | None) -> None:
         """Shows a change of state: one line in the log, and the metric."""

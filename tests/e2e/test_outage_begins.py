@@ -22,7 +22,7 @@ LISTENERS = {
     "closed": {"bind_timeout": "120s"},
     "open": {"bind_timeout": "120s", "fail_mode": "open"},
 }
-DUO = {"connect_timeout": "2s", "response_timeout": "60s", "ping_interval": "120s"}
+DUO = {"connect_timeout": "3s", "response_timeout": "60s", "ping_interval": "120s"}
 PATIENCE = 30  # seconds, of a client
 
 

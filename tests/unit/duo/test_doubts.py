@@ -21,7 +21,7 @@ from tests.support.simulator import SimulatorProcess
 from tests.unit.duo.conftest import MakeSettings, Run, States, a_login, control, until, watching
 
 NEVER = 600.0
-SILENT = {"connect_timeout": 2.0, "response_timeout": NEVER}
+SILENT = {"connect_timeout": 3.0, "response_timeout": NEVER}
 AT_ONCE_TOO = ("alice", "bob", "carol")
 
 
@@ -171,21 +171,45 @@ def test_a_login_that_is_cancelled_leaves_nothing(
     run(scene())
 
 
-def test_a_preauth_call_is_left_with_enough_time_or_not_made(
+def test_a_duo_that_is_slow_is_not_away_for_clients_that_do_not_wait(
     run: Run, settings: MakeSettings, duo: SimulatorProcess
 ) -> None:
-    """The time-outs are nearly the same: in what is left, a Duo would look away that needs a moment."""
+    """A call beside a login has all the time that a login's own has: with less, it would say nothing."""
 
     async def scene() -> None:
         states = States()
-        times = {"connect_timeout": 1.0, "response_timeout": 1.2}
+        times = {"connect_timeout": 0.3, "response_timeout": 1.8}
         async with watching(settings, duo, states, NEVER, **times) as watched, asyncio.timeout(20):
             await until(lambda: states.calls)
-            await control(lambda: duo.fault("preauth", "hang"))
-            states.calls.clear()
-            assert (await watched.verify(a_login(), NEVER)).outcome is SecondFactorOutcome.UNAVAILABLE
-            assert watched.state is State.UP, "one login in a row"
-            assert states.calls.count(("preauth", "response_timeout")) == 1
+            await control(lambda: duo.fault("preauth", "delay", delay=1.2))
+            for _ in range(6):
+                login = asyncio.create_task(watched.verify(a_login(), NEVER))
+                await asyncio.sleep(1.0)
+                login.cancel()
+                await asyncio.wait([login])
+            await until(lambda: states.calls.count(("preauth", "ok")) >= 2)
+        assert states.states == ["up"]
+
+    run(scene())
+
+
+def test_where_pings_take_long_none_are_made(run: Run, settings: MakeSettings, duo: SimulatorProcess) -> None:
+    """In less time than they take they would all fail, and Duo would look away."""
+
+    async def scene() -> None:
+        states = States()
+        await control(lambda: duo.fault("ping", "delay", delay=1.0))
+        with FaultProxy(duo.port) as leg:
+            async with behind(leg, settings, duo, states) as watched, asyncio.timeout(20):
+                assert states.calls == [("ping", "ok")]
+                assert (await watched.verify(a_login(), NEVER)).outcome is SecondFactorOutcome.ALLOWED
+                await control(lambda: leg.hang(True))
+                before = leg.connections
+                login = asyncio.create_task(watched.verify(a_login(), NEVER))
+                await asyncio.sleep(1.5)
+                assert leg.connections == before
+                login.cancel()
+                await asyncio.wait([login])
 
     run(scene())
 
@@ -203,10 +227,10 @@ def test_an_answer_in_front_of_the_first_ping_does_not_end_the_asking_for_good(
             nonlocal answers
             if answers:  # as one that was ready when the timer went off
                 answers -= 1
-                loop.call_soon(doubts.call_ended, Endpoint.CHECK, CallOutcome.OK)
+                loop.call_soon(doubts.call_ended, Endpoint.CHECK, CallOutcome.OK, 0.01)
             return loop.time()
 
-        async def nothing(within: float) -> None:
+        async def nothing() -> None:
             pass
 
         doubts = Doubts(settings(1, api_host="127.0.0.1", connect_timeout=0.2), states, nothing, clock)
