@@ -11,10 +11,12 @@ new connections, a little apart, and all of them end before the login's time to 
 `availability` counts like any other call. The first login of an outage is answered after `connect_timeout`
 at the latest, unless Duo takes connections; the next ones are answered at once.
 
-Where a ping takes long by itself, three that have not ended in a shorter time say nothing, and none are made.
+Where a ping takes long by itself, three that have no connection in a shorter time say nothing, and none are
+made.
 
-A Duo that answers pings and lets preauth hang takes longer to tell from one that is slow: a login waits for
-`response_timeout`. Two preauth calls with the same time begin beside it, so that it is known soon afterwards.
+A Duo that takes connections and does not answer, pings or preauth alone, cannot be told sooner from one that
+is slow: a login waits for `response_timeout`, and no call beside it has less. They begin a little later, two
+of preauth behind the first ping that is answered, so the next logins wait as little.
 """
 
 from __future__ import annotations
@@ -37,7 +39,7 @@ _log = logging.getLogger(__name__)
 
 Call = Callable[[], Coroutine[object, object, object]]
 
-# As parts of the shorter one of the two time-outs, 3 s unless configured otherwise.
+# As parts of `connect_timeout`, 3 s unless configured otherwise.
 _SILENCE: Final = 0.15
 # After which the pings begin: 0.45 s. Preauth takes 0.1 to 0.3 s, so a Duo that is well is not pinged.
 _APART: Final = 0.075
@@ -74,19 +76,15 @@ class Doubts:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._name = settings.name
-        shorter = min(settings.connect_timeout, settings.response_timeout)
-        self._silence, self._apart, spare = _SILENCE * shorter, _APART * shorter, _SPARE * shorter
-        spent = self._silence + (THRESHOLD - 1) * self._apart + spare
         self._connect_timeout = settings.connect_timeout
         self._response_timeout = settings.response_timeout
-        self._usual = _SLOW * (settings.connect_timeout - spent)
+        self._silence = _SILENCE * settings.connect_timeout
+        self._apart = _APART * settings.connect_timeout
+        to_connect = (1 - _SILENCE - (THRESHOLD - 1) * _APART - _SPARE) * settings.connect_timeout
+        self._usual = _SLOW * to_connect
         self._last_ping = 0.0
         self._pinger = DuoClient(
-            replace(
-                settings,
-                connect_timeout=settings.connect_timeout - spent,
-                response_timeout=settings.response_timeout - spent,
-            ),
+            replace(settings, connect_timeout=to_connect),
             observer,
             keeps_connections=False,  # a connection that hangs says nothing about the next one
         )
@@ -162,7 +160,7 @@ class Doubts:
 
     def _preauths_are_due(self) -> float:
         since = next(iter(self._waiting.values()))
-        return max(max(since, self._preauth_heard) + self._connect_timeout, self._next_preauths)
+        return max(max(since, self._preauth_heard) + 2 * self._silence, self._next_preauths)
 
     def _look(self) -> None:
         self._timer = None
