@@ -190,12 +190,14 @@ class States:
 
 @pytest.fixture(scope="module")
 def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatorProcess]:
+    """One simulator for a file."""
     with SimulatorProcess(tmp_path_factory.mktemp("simulator")) as process:
         yield process
 
 
 @pytest.fixture
 def duo(process: SimulatorProcess) -> SimulatorProcess:
+    """The simulator as new, with three people who approve at once."""
     process.reset()
     for name in ("alice", "bob", "carol"):
         process.add_user(name, devices=[phone("phone")])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,13 +16,6 @@ from tests.support.simulator import SimulatorProcess, phone, token
 from tests.unit.duo.conftest import MakeSettings, Recorder, Run, a_login
 
 O = SecondFactorOutcome  # noqa: E741 -- it stands in half of the lines below
-
-
-@pytest.fixture(scope="module")
-def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatorProcess]:
-    """One simulator for the file."""
-    with SimulatorProcess(tmp_path_factory.mktemp("simulator")) as process:
-        yield process
 
 
 @pytest.fixture
