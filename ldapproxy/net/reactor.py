@@ -24,6 +24,7 @@ from twisted.internet.main import installReactor
 from twisted.internet.protocol import ClientFactory
 from twisted.python import log
 
+from ldapproxy.net.large_reads import LargeReads
 from ldapproxy.net.loop import Loop, give_large_buffers_back
 from ldapproxy.net.sockets import Connector, ListeningSocket
 
@@ -46,6 +47,10 @@ class LoopReactor(EPollReactor, AsyncioSelectorReactor):
         self._reads: set[int] = set()
         self._writes: set[int] = set()
         self._selectables: dict[int, Any] = {}
+        self.large_reads = LargeReads(
+            loop,
+            lambda ended, why: self._disconnectSelectable(ended, why, True),  # type: ignore[no-untyped-call]
+        )
         # Not EPollReactor's own, which would make what is made above again.
         AsyncioSelectorReactor.__init__(self, loop)
         loop.add_reader(self._poller.fileno(), self.doPoll, _AT_ONCE)

@@ -1,11 +1,13 @@
-"""Twisted's TCP transports, which write at once here.
+"""Twisted's TCP transports, which write at once here, and read by the clock what is large.
 
-Owns what happens to a write. It must not know protocols.
+Owns what happens to a write and to a read. It must not know protocols.
 
 Twisted queues every write and sends it when the event loop says that the socket takes bytes: one more turn of
 the loop, and two more system calls for each answer. That is a third of what relaying a search costs. A socket
 nearly always takes a message at once, so here it is offered first. And a transport that is to be closed with
 nothing left to write is not watched until it can be written.
+
+When to read a large answer is the matter of `large_reads`; here is how.
 """
 
 # mypy: disable-error-code=no-untyped-call
@@ -16,10 +18,19 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
+from typing import Protocol
 
 from twisted.internet import tcp
 from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 from twisted.internet.protocol import connectionDone
+
+from ldapproxy.net.large_reads import LARGE, PIECE, Came, LargeReads
+
+
+class LargeReactor(Protocol):
+    """What a connection that we made needs of its reactor."""
+
+    large_reads: LargeReads
 
 
 class _WritesAtOnce(tcp.Connection):
@@ -29,9 +40,13 @@ class _WritesAtOnce(tcp.Connection):
     _queues = False
     _is_aborted = False
     _tell_queued: Callable[[int], None] | None = None
+    # Octets that came since the last write, where they are counted.
+    come = 0
 
     def write(self, data: bytes) -> None:
         """Sends or queues; never blocks or raises. That a connection is lost is told later, as ever."""
+        if self.come:
+            self._next_request()
         if not self._queues and not self.TLS and self.connected and data:
             try:
                 sent = self.socket.send(data)
@@ -45,19 +60,27 @@ class _WritesAtOnce(tcp.Connection):
 
     # An abort puts a function in its place that does nothing, as with doWrite below.
     def doRead(self) -> Exception | None:  # type: ignore[override]  # noqa: N802 - Twisted's name
-        """Hands on what has come: Twisted's own, with one call less for each message."""
+        """Hands on what has come: Twisted's own, with fewer calls for each message."""
+        data = self._piece()
+        if isinstance(data, bytes):
+            self.protocol.dataReceived(data)
+            return None
+        return data
+
+    def _piece(self) -> bytes | Exception | None:
+        """What has come, None for nothing, or why nothing will any more."""
         try:
-            data = self.socket.recv(self.bufferSize)
+            data = self.socket.recv(PIECE)
         except BlockingIOError:
             return None
         except OSError:
             lost: Exception = CONNECTION_LOST
             return lost
-        if not data:
-            done: Exception = CONNECTION_DONE
-            return done
-        self.protocol.dataReceived(data)
-        return None
+        done: Exception = CONNECTION_DONE
+        return data or done
+
+    def _next_request(self) -> None:
+        """There is a write behind octets that were counted."""
 
     def tell_queued(self, tell: Callable[[int], None] | None) -> None:
         """Who is told how many bytes are queued, whenever that changes; None for nobody."""
@@ -112,7 +135,73 @@ class AcceptedSocket(_WritesAtOnce, tcp.Server):
 
 
 class ConnectedSocket(_WritesAtOnce, tcp.Client):
-    """A connection that we made."""
+    """A connection that we made.
+
+    Once much has come behind the last request it is not watched, but read by the clock: until a request is
+    written, nothing more comes, or reading is paused.
+
+    Attributes:
+        come: octets that came since the last request.
+        asked: that request's number among all requests.
+    """
+
+    reactor: LargeReactor  # type: ignore[assignment]  # Twisted declares less than it gives
+    asked = 0
+    _is_by_the_clock = False
+
+    def _next_request(self) -> None:
+        """What comes from now on is read at once, since it may well be small."""
+        if self._is_by_the_clock:
+            self.watch_again()
+        self.come = 0
+        self.asked = self.reactor.large_reads.number()
+
+    def doRead(self) -> Exception | None:  # type: ignore[override]  # noqa: N802 - Twisted's name
+        """Hands on what has come."""
+        data = self._piece()
+        if isinstance(data, bytes):
+            self.come += len(data)
+            if self.come > LARGE:
+                self.stopReading()
+                self._is_by_the_clock = True
+                self.reactor.large_reads.add(self)
+            self.protocol.dataReceived(data)
+            return None
+        return data
+
+    def read_waiting(self, most: int) -> Came | Exception:
+        """See `large_reads.LargeSocket`. It ends early when what it hands on leads to a pause or the end."""
+        came = Came.NOTHING
+        while most > 0:
+            data = self._piece()
+            if not isinstance(data, bytes):
+                return came if data is None else data
+            self.come += len(data)
+            most -= len(data)
+            self.protocol.dataReceived(data)
+            if len(data) < PIECE or not self._is_by_the_clock:
+                return Came.ALL
+            came = Came.ALL
+        return Came.MORE
+
+    def watch_again(self) -> None:
+        """See `large_reads.LargeSocket`."""
+        self.come = 0
+        self.stopReading()
+        self.startReading()
+
+    def startReading(self) -> None:  # noqa: N802 - Twisted's name
+        """Reads, unless it is read already."""
+        if not self._is_by_the_clock:
+            super().startReading()
+
+    def stopReading(self) -> None:  # noqa: N802 - Twisted's name
+        """Nothing is read any more, in either way."""
+        if self._is_by_the_clock:
+            self._is_by_the_clock = False
+            self.reactor.large_reads.discard(self)
+        else:
+            super().stopReading()
 
 
 class ListeningSocket(tcp.Port):
