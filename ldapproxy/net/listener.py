@@ -20,7 +20,6 @@ from twisted.internet.interfaces import (
     IReactorTime,
 )
 from twisted.internet.protocol import Protocol, ServerFactory
-from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 
 from ldapproxy.auth.policy import Address
 from ldapproxy.ldap.admission import AdmissionRules, PasswordAttributes
@@ -35,6 +34,7 @@ from ldapproxy.net.server import ClientConnection
 from ldapproxy.net.servers import Directory
 from ldapproxy.net.settings import ListenerSettings
 from ldapproxy.net.tls import ServerContext
+from ldapproxy.net.tls_transport import TlsFromTheStart
 from ldapproxy.net.transport import Transport
 
 # Connections that the kernel completes before we accept them. An application that opens all its connections
@@ -114,7 +114,7 @@ class Listener(ServerFactory):
         settings = self.settings
         factory: Any = self
         if settings.ldaps:
-            factory = _TlsFromTheStart(self.tls_context(), False, self)
+            factory = TlsFromTheStart(self.tls_context(), False, self)
         try:
             self._port = self.reactor.listenTCP(settings.port, factory, _BACKLOG, settings.host)
         except CannotListenError as error:
@@ -209,17 +209,6 @@ class Listener(ServerFactory):
     def limit_hit(self, limit: str) -> None:
         """A limit refused something."""
         self._observer.limit_hit(self.name, limit)
-
-
-class _TlsFromTheStart(TLSMemoryBIOFactory):
-    """TLS around a listener; a client that it refuses is closed, which Twisted's own class forgets to do."""
-
-    def buildProtocol(  # type: ignore[override]  # Twisted's own declares less than IProtocolFactory allows
-        self, addr: IAddress | None
-    ) -> TLSMemoryBIOProtocol | None:
-        """TLS around the listener's protocol, or None to close the connection."""
-        session = self.wrappedFactory.buildProtocol(addr)
-        return None if session is None else self.protocol(self, session)
 
 
 class _Turnaway(Protocol):

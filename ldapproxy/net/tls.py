@@ -7,6 +7,7 @@ prove who it is (always verified; there is no switch). It must not know the prot
 from __future__ import annotations
 
 import logging
+import os
 import weakref
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,7 @@ class ServerContext:
 
     def __init__(self, settings: ServerTls) -> None:
         self._settings = settings
+        self._paths = (str(settings.certificate_file), str(settings.private_key_file))
         self._stamp = self._complained_of = self._read_stamp()
         self._context = self._load()
 
@@ -64,9 +66,9 @@ class ServerContext:
 
     def _read_stamp(self) -> tuple[object, ...]:
         stamps: list[object] = []
-        for path in (self._settings.certificate_file, self._settings.private_key_file):
+        for path in self._paths:
             try:
-                status = path.stat()
+                status = os.stat(path)  # noqa: PTH116 - at half the cost
             except OSError as error:
                 stamps.append(error.errno)
             else:

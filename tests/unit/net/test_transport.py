@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from twisted.internet.tcp import Client, Server
-from twisted.protocols.tls import BufferingTLSTransport
+from twisted.protocols.tls import BufferingTLSTransport, TLSMemoryBIOProtocol
 
 from ldapproxy.net.transport import Transport
 from tests.support.certificates import Authority
@@ -54,7 +54,7 @@ def test_client_side(on_reactor: OnReactor, authority: Authority, kind: str) -> 
                 await client.start_tls(client_context(authority.ca_file), "127.0.0.1")
             (session,) = world.listener._sessions
             transport: Any = session.transport
-            assert isinstance(transport, BufferingTLSTransport if ldaps else Server)
+            assert isinstance(transport, TLSMemoryBIOProtocol if ldaps else Server)
             missing = fits(transport)
             if kind != "ldap" and ldaps:
                 # TLS begins once.

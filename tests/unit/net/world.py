@@ -198,7 +198,9 @@ def unsent(transport: Any) -> int:
     tcp = transport
     waiting: int = 0
     while hasattr(tcp, "_appSendBuffer"):  # TLS
-        waiting += sum(map(len, tcp._appSendBuffer)) + sum(map(len, tcp._aggregator._buffer))
+        waiting += sum(map(len, tcp._appSendBuffer))
+        if "_aggregator" in vars(tcp):  # as Twisted's own TLS has it
+            waiting += sum(map(len, tcp._aggregator._buffer))
         tcp = tcp.transport
     waiting += len(tcp.dataBuffer) - tcp.offset + tcp._tempDataLen
     return waiting
