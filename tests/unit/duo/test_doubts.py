@@ -105,9 +105,11 @@ def test_a_duo_that_is_slow_and_answers_pings_is_not_away(
 ) -> None:
     async def scene() -> None:
         states = States()
-        async with watching(settings, duo, states, NEVER, **SILENT) as watched, asyncio.timeout(20):
+        # The first ping goes out after 1.8 s; a second would 0.9 s later, if there were no answer by then.
+        patient = SILENT | {"connect_timeout": 12.0}
+        async with watching(settings, duo, states, NEVER, **patient) as watched, asyncio.timeout(20):
             await until(lambda: states.calls)
-            await control(lambda: duo.fault("preauth", "delay", delay=0.6))
+            await control(lambda: duo.fault("preauth", "delay", delay=3.0))
             states.calls.clear()
             assert (await watched.verify(a_login(), NEVER)).outcome is SecondFactorOutcome.ALLOWED
             pings = [outcome for endpoint, outcome in states.calls if endpoint == "ping"]
