@@ -30,7 +30,7 @@ _TICK = 0.001
 # Octets that are read for all of them before others have their turn: less than a millisecond's work.
 _TURN = 16 * PIECE
 # Octets of an answer from which on it gives way. What is below is over in a few milliseconds.
-_VERY_LARGE = 4 * 1024 * 1024
+_VERY_LARGE = 2 * 1024 * 1024
 # What it gets each time then, which makes 64 MB/s: half of what a network of 1 Gb/s carries.
 _SHARE = PIECE
 # Seconds for which somebody's request means that there is something else to do.

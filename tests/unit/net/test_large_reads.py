@@ -14,7 +14,7 @@ from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from ldapproxy.net.large_reads import PIECE, Came, LargeReads, LargeSocket
 
 TURN = 16 * PIECE
-VERY_LARGE = 4 * 1024 * 1024
+VERY_LARGE = 2 * 1024 * 1024
 TICK = 0.001
 
 
