@@ -10,8 +10,8 @@ pool        connections that wait for their next session   pressure    why a cli
 counted     its answer, counted as a wrong password        lone_binds  binds that belong to no session
 perform     runs a bind flow: effect -> call, one deadline pushes      Duo transactions in flight, shared
 loop        uvloop; a descriptor has one owner             reactor     Twisted on it
-sockets     its TCP transports: write at once              large_reads and read by the clock what is large
-time_limit  for what a task waits for                    tls_transport TLS around a listener's connections
+sockets     its TCP transports: write at once              time_limit  for what a task waits for
+large_reads when they are read, if much comes; tls_transport: TLS around a listener's connections
 held        what all sessions hold in memory together
 failures    why a connection was lost, in words
 bridge      asyncio's tasks <-> Twisted's Deferreds        lessons     what the end of a bind means later

@@ -23,11 +23,11 @@ PIECE: Final = 64 * 1024
 """Octets that are read at once, which is what Twisted reads."""
 
 LARGE: Final = PIECE
-"""Octets of an answer from which on it is read by the clock; a page of a few hundred entries never is."""
+"""Octets of an answer from which on it is read by the clock; what a login or a look-up needs never is."""
 
-# Seconds. uvloop's clock has no finer ones; no result gets later by more.
+# Seconds. uvloop's clock has no finer ones, and no result should get later by more where nobody else asks.
 _TICK = 0.001
-# Octets that are read for all of them before others have their turn: less than a millisecond's work.
+# Octets that are read for all of them before others have their turn: about a millisecond's work.
 _TURN = 16 * PIECE
 # Octets of an answer from which on it gives way. What is below is over in a few milliseconds.
 _VERY_LARGE = 2 * 1024 * 1024

@@ -73,7 +73,7 @@ def on_reactor(reactor: Any) -> OnReactor:
         observer = cast(ILogObserver, of_twisted)
 
         async def and_look() -> tuple[Result, list[str]]:
-            before = _sockets()
+            before = open_sockets()
             # What was there before is not looked through: collecting takes a millisecond, not a hundred.
             gc.freeze()
             try:
@@ -127,7 +127,7 @@ async def _left_behind(sockets: set[str]) -> list[str]:
     while True:
         left = [f"task {task!r}" for task in asyncio.all_tasks() - {asyncio.current_task()}]
         left += [f"delayed call {call}" for call in _reactor.getDelayedCalls()]
-        left += [f"socket {name}" for name in _sockets() - sockets]
+        left += [f"socket {name}" for name in open_sockets() - sockets]
         if not left or time.monotonic() > deadline:
             return left
         await asyncio.sleep(0.005)
@@ -147,7 +147,7 @@ async def _sweep() -> None:
         call.cancel()
 
 
-def _sockets() -> set[str]:
+def open_sockets() -> set[str]:
     """The sockets of this process, by inode."""
     names = set()
     for descriptor in Path("/proc/self/fd").iterdir():

@@ -21,14 +21,18 @@ from ldapproxy.duo.settings import DuoSettings
 from ldapproxy.duo.watch import WatchedDuo
 from ldapproxy.secret import Secret
 from tests.support.duo_faults import HOST, Authority
+from tests.support.reactor import open_sockets
 from tests.support.scripted_duo import INTEGRATION_KEY, SECRET_KEY, ScriptedDuo, scripted_duo
 from tests.support.simulator import SimulatorProcess, phone
 
 Result = TypeVar("Result")
 
+# Seconds, for what ends by itself just behind a scene.
+_AFTERMATH = 15.0
+
 
 class Run(Protocol):
-    """Runs a coroutine on a new event loop, and fails when it leaves a task behind."""
+    """Runs a coroutine on a new event loop, and fails when it leaves a task or a socket behind."""
 
     def __call__(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
         """Runs it and returns its result."""
@@ -37,9 +41,12 @@ class Run(Protocol):
 def _runner(new_loop: Callable[[], asyncio.AbstractEventLoop]) -> Run:
     def run(coroutine: Coroutine[Any, Any, Result]) -> Result:
         async def and_look() -> Result:
+            before = open_sockets()
             result = await coroutine
-            async with asyncio.timeout(2):  # a server's side of a broken handshake takes a moment to end
-                while asyncio.all_tasks() - {asyncio.current_task()}:
+            # A server's side of a broken handshake takes a moment to end, and so does TLS's farewell when the
+            # peer is slow to answer it: uvloop cannot be closed before.
+            async with asyncio.timeout(_AFTERMATH):
+                while asyncio.all_tasks() - {asyncio.current_task()} or open_sockets() - before:
                     await asyncio.sleep(0.002)
             return result
 
